@@ -1,0 +1,44 @@
+"""mindgan: GANs on MindSpore. The public names, one page.
+
+Networks and steps need MindSpore, which takes seconds to load, so every name below is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mindgan.data.mnist import DigitSet as DigitSet
+    from mindgan.data.mnist import load as load_digits
+    from mindgan.export import export_generator as export_generator
+    from mindgan.mlp_gan.config import MlpGanConfig as MlpGanConfig
+    from mindgan.mlp_gan.networks import Discriminator as MlpDiscriminator
+    from mindgan.mlp_gan.networks import Generator as MlpGenerator
+    from mindgan.mlp_gan.recipe import train as train_mlp_gan
+    from mindgan.mlp_gan.sample import load_generator as load_generator
+    from mindgan.mlp_gan.step import TrainStep as MlpTrainStep
+    from mindgan.runtime.device import configure as configure
+    from mindgan.runtime.errors import UserError as UserError
+
+_HOMES = {
+    "DigitSet": "mindgan.data.mnist:DigitSet",
+    "MlpDiscriminator": "mindgan.mlp_gan.networks:Discriminator",
+    "MlpGanConfig": "mindgan.mlp_gan.config:MlpGanConfig",
+    "MlpGenerator": "mindgan.mlp_gan.networks:Generator",
+    "MlpTrainStep": "mindgan.mlp_gan.step:TrainStep",
+    "UserError": "mindgan.runtime.errors:UserError",
+    "configure": "mindgan.runtime.device:configure",
+    "export_generator": "mindgan.export:export_generator",
+    "load_digits": "mindgan.data.mnist:load",
+    "load_generator": "mindgan.mlp_gan.sample:load_generator",
+    "train_mlp_gan": "mindgan.mlp_gan.recipe:train",
+}
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mindgan' has no attribute {name!r}")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(import_module(module), attribute)

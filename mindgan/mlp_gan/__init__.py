@@ -1,0 +1,1 @@
+"""The MLP GAN of MindSpore's tutorial *GAN for Image Generation*, on MNIST."""

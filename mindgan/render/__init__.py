@@ -1,0 +1,1 @@
+"""Arrays to pictures: grids, loss curves, GIFs and the HTML report of a run."""

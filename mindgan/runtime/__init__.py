@@ -1,0 +1,1 @@
+"""What every run stands on: errors for people, files, randomness, the device, the run directory, progress."""

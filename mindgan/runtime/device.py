@@ -1,0 +1,122 @@
+"""The one place that sets device, mode and threads, and knows MindSpore's versions and noises.
+
+Call `configure` once, before the first network is made. MindSpore is imported inside it, after the environment is
+prepared, so import the modules that need MindSpore after this one.
+"""
+
+import os
+import tempfile
+from importlib import metadata
+from typing import Literal
+
+from mindgan.runtime.errors import UserError
+
+DeviceTarget = Literal["auto", "CPU", "GPU", "Ascend"]
+Mode = Literal["graph", "pynative"]
+
+# (package, first good version, first bad version, why)
+_VERSIONS = (
+    ("mindspore", (2, 10), (2, 11), "the version mindgan is tested with"),
+    ("numpy", (1, 25), (2,), "MindSpore 2.10 is compiled against NumPy 1"),
+    ("opencv-python", (4, 5), (5,), "opencv-python 5 needs NumPy 2, which MindSpore 2.10 cannot use"),
+)
+
+
+def _prepare_environment() -> None:
+    """Keeps MindSpore's warnings off the screen and its litter out of the user's folder; the user's settings win."""
+    litter = os.path.join(tempfile.gettempdir(), f"mindgan-{os.getuid() if hasattr(os, 'getuid') else 'user'}")
+    os.environ.setdefault("GLOG_v", "4")  # errors still arrive, as Python exceptions
+    os.environ.setdefault("MS_OM_PATH", litter)  # otherwise rank_0/om appears where a graph fails to compile
+    os.environ.setdefault("MS_COMPILER_CACHE_PATH", litter)  # kernel_meta of GPU and Ascend
+
+
+_prepare_environment()
+
+
+def check_packages() -> None:
+    """Raises UserError, with the pip command that mends it, where a package has a version that MindSpore breaks with.
+
+    MindSpore imports with NumPy 2 and fails at its first operation; so this comes before the import.
+    """
+    for package, first_good, first_bad, why in _VERSIONS:
+        try:
+            installed = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            if package == "opencv-python":
+                continue  # the headless variant provides the same module
+            installed = "none"
+        parts = tuple(int(part) for part in installed.split(".")[:2] if part.isdigit())
+        if not first_good <= parts < first_bad:
+            raise UserError(f"{package} {installed} does not work here ({why}); run: {_pip_command()}")
+
+
+def _pip_command() -> str:
+    pins = [f"'{name}>={_dotted(low)},<{_dotted(high)}'" for name, low, high, _ in _VERSIONS]
+    return "python -m pip install " + " ".join(pins)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph", *, convolutions: bool = False) -> str:
+    """Chooses the device and the mode for this process.
+
+    Args:
+        device_target: ``'auto'`` takes Ascend, GPU or CPU, the first that is there.
+        mode: ``'graph'`` compiles each top Cell, ``'pynative'`` runs operation by operation.
+        convolutions: whether the networks convolve. MindSpore 2.9 and 2.10 pick oneDNN's reference convolution, a
+            hundred times slower, on CPUs with AVX-512 unless told to use AVX2; matrix products prefer AVX-512.
+
+    Returns:
+        The device in use: ``'CPU'``, ``'GPU'`` or ``'Ascend'``.
+
+    Raises:
+        UserError: a package has a version that breaks, or there is no such device.
+    """
+    check_packages()
+    if convolutions:
+        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+    import mindspore as ms
+
+    target = _choose(device_target)
+    ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
+    ms.set_device(target)
+    if target != "CPU":  # the CPU kernels are deterministic as they are
+        ms.set_deterministic(True)
+    return target
+
+
+def _choose(device_target: DeviceTarget) -> str:
+    import mindspore as ms
+
+    there = [target for target in ("Ascend", "GPU", "CPU") if ms.hal.is_available(target)]
+    if device_target == "auto":
+        return there[0]
+    if device_target not in there:
+        raise UserError(f"--device_target {device_target}: there is none on this machine; use --device_target {there[0]}")
+    return device_target
+
+
+def seed_initialisation(seed: int) -> None:
+    """Seeds MindSpore's initialisers; networks made next get weights that depend on `seed` alone."""
+    import mindspore as ms
+
+    ms.set_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run depends on, for its config.json."""
+    import platform
+
+    names = ("mindspore", "numpy", "mindgan")
+    found = {dist: metadata.version(dist) for dist in names if _is_installed(dist)}
+    return {"python": platform.python_version(), **found}
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

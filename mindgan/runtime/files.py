@@ -1,0 +1,53 @@
+"""Whole files or none: writes go to a temporary name, are synced, then renamed."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from mindgan.runtime.errors import UserError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes `data` to `path`; whoever reads `path` sees the old file or the new one, never a part.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written.
+    """
+    make_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def make_atomically(path: Path, make: Callable[[Path], object]) -> None:
+    """Has `make(temporary)` write a file beside `path`, syncs it and renames it to `path`.
+
+    The temporary name keeps the suffix of `path`, for writers that look at it, and is removed on any failure.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(explain(error, path)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_json(path: Path, value: object) -> None:
+    """`value` as indented JSON, written atomically."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def explain(error: OSError, path: Path) -> str:
+    """One line for a person: what went wrong with writing `path`, and the way out."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{path} cannot be written: the disk is full; free some room, then run the same command again"
+    return f"{path} cannot be written: {error.strerror or error}; choose another folder"

@@ -1,0 +1,102 @@
+"""The folder of a run: every output's name is here and nowhere else."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from mindgan.runtime.errors import UserError
+
+
+class RunDirectory:
+    """Names of the outputs of a run under `root`.
+
+    ::
+
+        config.json          every setting, with versions, device and data
+        log.txt              what the run told
+        stats.jsonl          the losses of every logged step: {nimg, epoch, step, loss_d, loss_g, lr}
+        timing.jsonl         {epoch, seconds} of every epoch; apart, so that stats.jsonl is reproducible
+        events/              TensorBoard
+        images/test_3.png    samples after epoch 3 (counted from 0)
+        checkpoints/         Generator3.ckpt, Discriminator3.ckpt and the state to resume from
+        model/               Generator.mindir
+        loss.png, samples.png, real.png, train_test.gif, report.html
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root).expanduser()
+        self.config = self.root / "config.json"
+        self.log = self.root / "log.txt"
+        self.stats = self.root / "stats.jsonl"
+        self.timing = self.root / "timing.jsonl"
+        self.events = self.root / "events"
+        self.images = self.root / "images"
+        self.checkpoints = self.root / "checkpoints"
+        self.mindir = self.root / "model" / "Generator.mindir"
+        self.loss = self.root / "loss.png"
+        self.samples = self.root / "samples.png"
+        self.real = self.root / "real.png"
+        self.gif = self.root / "train_test.gif"
+        self.report = self.root / "report.html"
+
+    def create(self) -> None:
+        """Makes the folder and removes what a killed run left half-written.
+
+        Raises:
+            UserError: it cannot be made or written.
+        """
+        try:
+            for folder in (self.root, self.images, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            for part in self.root.rglob(".*.part*"):
+                part.unlink()
+        except OSError as error:
+            raise UserError(f"--train_url {self.root} cannot be written: {error.strerror}; name another folder") from error
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
+
+    def image(self, epoch: int) -> Path:
+        """The samples drawn after `epoch`."""
+        return self.images / f"test_{epoch}.png"
+
+    def sample_images(self) -> list[tuple[int, Path]]:
+        """The samples there are: (epoch, path), in the order of the epochs."""
+        return _numbered(self.images, r"test_(\d+)\.png")
+
+    def network(self, name: str, epoch: int) -> Path:
+        """The checkpoint of one network, such as ``Generator``, after `epoch`."""
+        return self.checkpoints / f"{name}{epoch}.ckpt"
+
+    def networks(self, name: str) -> list[tuple[int, Path]]:
+        """The checkpoints of one network: (epoch, path), oldest first."""
+        return _numbered(self.checkpoints, rf"{name}(\d+)\.ckpt")
+
+    def state(self, nimg: int) -> Path:
+        """All that a restart needs, after `nimg` images."""
+        return self.checkpoints / f"state-{nimg:012d}.safetensors"
+
+    def states(self) -> list[tuple[int, Path]]:
+        """The states there are: (nimg, path), oldest first."""
+        return _numbered(self.checkpoints, r"state-(\d+)\.safetensors")
+
+    def keep_networks(self, name: str, keep: int) -> None:
+        """Removes the oldest checkpoints of `name` beyond the newest `keep`."""
+        _remove_oldest(self.networks(name), keep)
+
+    def keep_states(self, keep: int) -> None:
+        """Removes the oldest states beyond the newest `keep`."""
+        _remove_oldest(self.states(), keep)
+
+
+def _numbered(folder: Path, pattern: str) -> list[tuple[int, Path]]:
+    if not folder.is_dir():
+        return []
+    found = [(re.fullmatch(pattern, path.name), path) for path in folder.iterdir()]
+    return sorted((int(match[1]), path) for match, path in found if match)
+
+
+def _remove_oldest(numbered: list[tuple[int, Path]], keep: int) -> None:
+    for _, path in numbered[: max(len(numbered) - keep, 0)]:
+        with suppress(FileNotFoundError):
+            path.unlink()

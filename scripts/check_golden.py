@@ -1,0 +1,144 @@
+"""Compares the package with golden vectors: numbers of independent implementations, laid out as in tests/golden.
+
+    python scripts/check_golden.py DIR
+
+For every set found under DIR it prints `name  largest relative error  ok|FAIL` a line; exit code 1 on any FAIL and
+2 where DIR holds no set. The file formats are described where each is read.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mindgan.runtime.device import configure
+
+MODES = ("pynative", "graph")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: its name, the error found and the largest one that is right."""
+
+    name: str
+    error: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.error <= self.tolerance)  # NaN is not ok
+
+    def __str__(self) -> str:
+        return f"{self.name:<44} {self.error:.3e}  {'ok' if self.ok else 'FAIL'}"
+
+
+def largest_relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
+    """max |actual - expected| / |expected|, element by element; for numbers that stay away from zero."""
+    return float(np.max(np.abs(actual - expected) / np.abs(expected)))
+
+
+def frobenius_error(actual: np.ndarray, expected: np.ndarray) -> float:
+    """||actual - expected|| / ||expected||."""
+    return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
+
+
+def fill_weights(network, seed: int) -> None:
+    """The golden weights of the MLP GAN: one standard normal draw a trainable parameter, in the order of the layers.
+
+    A matrix [out, in] is multiplied by 1/sqrt(in), a BatchNorm gamma is 1 + 0.02 v, biases and betas are 0.05 v.
+    """
+    from mindspore import Tensor
+
+    random = np.random.RandomState(seed)
+    for parameter in network.trainable_params():
+        value = random.standard_normal(parameter.shape).astype(np.float32)
+        if value.ndim == 2:
+            value = value * np.float32(1 / np.sqrt(value.shape[1]))
+        elif parameter.name.endswith("gamma"):
+            value = 1 + np.float32(0.02) * value
+        else:
+            value = np.float32(0.05) * value
+        parameter.set_data(Tensor(value))
+
+
+def mlp_trajectory(config: dict) -> dict[str, np.ndarray]:
+    """The package's losses over the golden steps, the first running statistics and four images in inference mode."""
+    from mindspore import Tensor
+
+    from mindgan.data.batches import normalise
+    from mindgan.mlp_gan.networks import Discriminator, Generator
+    from mindgan.mlp_gan.step import TrainStep
+    from mindgan.training.adam import make_adam
+
+    generator, discriminator = Generator(config["latent"]), Discriminator()
+    generator.update_parameters_name("generator")
+    discriminator.update_parameters_name("discriminator")
+    fill_weights(generator, config["weight_seed_G"])
+    fill_weights(discriminator, config["weight_seed_D"])
+    adam = {"lr": 2e-4, "beta1": 0.5, "beta2": 0.999}
+    optim_g = make_adam(generator, "optim_g", **adam)
+    optim_d = make_adam(discriminator, "optim_d", **adam)
+    step = TrainStep(generator, discriminator, optim_g, optim_d)
+    image_random, latent_random = (np.random.RandomState(config[key]) for key in ("image_seed", "latent_seed"))
+    losses = []
+    for _ in range(config["steps"]):
+        images = normalise(image_random.randint(0, 256, (config["batch"], 784)))
+        latents = latent_random.standard_normal((config["batch"], config["latent"])).astype(np.float32)
+        losses.append([float(loss.asnumpy()) for loss in step(Tensor(images), Tensor(latents))])
+    loss_d, loss_g = np.array(losses).T
+    latents = latent_random.standard_normal((4, config["latent"])).astype(np.float32)
+    generator.set_train(False)
+    images = generator(Tensor(latents)).asnumpy().reshape(4, 784)
+    running = {parameter.name.split("model.")[1]: parameter.asnumpy() for parameter in generator.get_parameters()}
+    return {
+        "loss_d": loss_d,
+        "loss_g": loss_g,
+        "eval_images": images,
+        "bn1.running_mean": running["3.moving_mean"],
+        "bn1.running_var": running["3.moving_variance"],
+    }
+
+
+def check_mlp(folder: Path, mode: str) -> Iterator[Row]:
+    """`config.json` and `mlp_trajectory.npz`: losses of the training steps, then images in inference mode.
+
+    Rounding alone moves the last losses by 2e-3. It moves the images by 1e-2: the biases before a BatchNorm have no
+    true gradient, so Adam follows rounding there, and in inference the running mean lags behind them.
+    """
+    expected = dict(np.load(folder / "mlp_trajectory.npz"))
+    actual = mlp_trajectory(json.loads((folder / "config.json").read_text()))
+    for name in ("loss_d", "loss_g"):
+        yield Row(f"mlp/{mode}/{name}[:6]", largest_relative_error(actual[name][:6], expected[name][:6]), 1e-4)
+        yield Row(f"mlp/{mode}/{name}", largest_relative_error(actual[name], expected[name]), 5e-3)
+    for name in ("eval_images", "bn1.running_mean", "bn1.running_var"):
+        yield Row(f"mlp/{mode}/{name}", frobenius_error(actual[name], expected[name]), 1e-2)
+
+
+def check(folder: Path) -> Iterator[Row]:
+    """Every comparison for the sets under `folder`, in PyNative and compiled."""
+    for trajectory in sorted(folder.rglob("mlp_trajectory.npz")):
+        for mode in MODES:
+            configure("CPU", mode)
+            yield from check_mlp(trajectory.parent, mode)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    folder = parser.parse_args().folder
+    rows = []
+    for row in check(folder):
+        rows.append(row)
+        print(row, flush=True)
+    if not rows:
+        print(f"{folder} holds no golden vectors; expected for instance {folder}/mlp/mlp_trajectory.npz")
+        return 2
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
