@@ -22,7 +22,9 @@ USUAL_TOP = 3.5  # the figure of the tutorial ends here; larger losses make it h
 NAMES = {"loss_g": "G", "loss_d": "D"}
 
 _COLOURS = {"loss_g": "#0072B2", "loss_d": "#D55E00"}  # blue and orange that stay apart for colour-blind eyes
+_DASHES = (0, (5, 4))
 _INK, _FAINT = "#333333", "#E4E4E4"
+_Points = tuple[np.ndarray, np.ndarray]  # x, y
 _STYLE = {
     "axes.edgecolor": "#AAAAAA",
     "axes.labelcolor": _INK,
@@ -40,18 +42,18 @@ def is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def loss_points(stats: list[dict[str, Any]], key: str, nimg_per_epoch: float) -> tuple[np.ndarray, np.ndarray]:
-    """The finite losses of every logged step.
+def loss_points(times: np.ndarray, stats: list[dict[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """The finite losses of the logged steps.
 
     Args:
-        stats: the lines of ``stats.jsonl``.
+        times: when each step was, in epochs: float64 [N].
+        stats: the N lines of ``stats.jsonl``.
         key: ``'loss_d'`` or ``'loss_g'``.
-        nimg_per_epoch: images in an epoch.
 
     Returns:
-        The time in epochs and the loss, each float64 [number of finite values].
+        The times of the finite ones and their losses, each float64 [number of finite losses].
     """
-    points = [(line["nimg"] / nimg_per_epoch, line[key]) for line in stats if is_finite(line.get(key))]
+    points = [(time, line[key]) for time, line in zip(times, stats, strict=True) if is_finite(line.get(key))]
     x, y = np.array(points, np.float64).reshape(-1, 2).T
     return x, y
 
@@ -118,21 +120,22 @@ def save_loss_curve(path: Path, stats: list[dict[str, Any]], *, nimg_per_epoch: 
     with style.context(["default", _STYLE]):  # whatever a person's matplotlibrc says
         figure = Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
         axes = figure.add_subplot()
-        _draw_frame(axes, stats, nimg_per_epoch)
+        times = np.array([line["nimg"] / nimg_per_epoch for line in stats])
+        points = {key: loss_points(times, stats, key) for key in NAMES}
+        _draw_frame(axes, num_epochs(stats), loss_limits(np.concatenate([y for _, y in points.values()])))
         for key in NAMES:
-            _draw_losses(axes, stats, key, nimg_per_epoch)
+            _draw_equilibrium(axes, key)
+            _draw_losses(axes, _COLOURS[key], points[key], mean_points(stats, key))
         _draw_legend(axes)
         _draw_note(axes, stats)
         figure.savefig(data, format="png", backend="agg", metadata={"Software": None})
     write_atomically(path, data.getvalue())
 
 
-def _draw_frame(axes: Axes, stats: list[dict[str, Any]], nimg_per_epoch: int) -> None:
-    epochs = num_epochs(stats)
-    values = np.concatenate([loss_points(stats, key, nimg_per_epoch)[1] for key in NAMES])
+def _draw_frame(axes: Axes, epochs: int, limits: tuple[float, float]) -> None:
     axes.set_title("Generator and Discriminator Loss During Training", pad=30)  # room for the legend
     axes.set_xlim(0, epochs)
-    axes.set_ylim(*loss_limits(values))
+    axes.set_ylim(*limits)
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Loss")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=epochs > 2))
@@ -141,30 +144,30 @@ def _draw_frame(axes: Axes, stats: list[dict[str, Any]], nimg_per_epoch: int) ->
     axes.tick_params(length=0)
 
 
-def _draw_losses(axes: Axes, stats: list[dict[str, Any]], key: str, nimg_per_epoch: int) -> None:
-    colour = _COLOURS[key]
-    axes.axhline(EQUILIBRIUM[key], color=colour, linewidth=1.2, linestyle=(0, (5, 4)), zorder=2.5)
+def _draw_equilibrium(axes: Axes, key: str) -> None:
+    axes.axhline(EQUILIBRIUM[key], color=_COLOURS[key], linewidth=1.2, linestyle=_DASHES, zorder=2.5)
     axes.text(
-        1.012,
+        1.012,  # right of the axes, where no curve runs through it
         EQUILIBRIUM[key],
         f"{EQUILIBRIUM_LABEL[key]} ({NAMES[key]})",
         transform=axes.get_yaxis_transform(),
-        color=colour,
+        color=_COLOURS[key],
         verticalalignment="center",
         fontsize=9,
     )
-    steps = loss_points(stats, key, nimg_per_epoch)
+
+
+def _draw_losses(axes: Axes, colour: str, steps: _Points, means: _Points) -> None:
     axes.plot(*steps, color=colour, linewidth=0.7, alpha=0.6 if len(steps[0]) < 1000 else 0.35)
-    x, y = mean_points(stats, key)
-    few = len(x) <= 20  # one mean alone is no line: it needs its dot
-    axes.plot(x, y, color=colour, linewidth=2, marker="o" if few else "", markersize=5, solid_joinstyle="round")
+    few = len(means[0]) <= 20  # one mean alone is no line: it needs its dot
+    axes.plot(*means, color=colour, linewidth=2, marker="o" if few else "", markersize=5, solid_joinstyle="round")
 
 
 def _draw_legend(axes: Axes) -> None:
     handles = [Line2D([], [], color=_COLOURS[key], linewidth=2, label=NAMES[key]) for key in NAMES]
     handles.append(Line2D([], [], color="#888888", linewidth=2, label="mean of an epoch"))
     handles.append(Line2D([], [], color="#888888", linewidth=0.7, label="logged step"))
-    handles.append(Line2D([], [], color="#888888", linewidth=1.2, linestyle=(0, (5, 4)), label="equilibrium"))
+    handles.append(Line2D([], [], color="#888888", linewidth=1.2, linestyle=_DASHES, label="equilibrium"))
     # above the axes, where it hides no data
     axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, frameon=False, fontsize=9)
 

@@ -94,7 +94,9 @@ def _choose(device_target: DeviceTarget) -> str:
     if device_target == "auto":
         return there[0]
     if device_target not in there:
-        raise UserError(f"--device_target {device_target}: there is none on this machine; use --device_target {there[0]}")
+        raise UserError(
+            f"--device_target {device_target}: there is none on this machine; use --device_target {there[0]}"
+        )
     return device_target
 
 

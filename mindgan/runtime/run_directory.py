@@ -52,7 +52,9 @@ class RunDirectory:
             for part in self.root.rglob(".*.part*"):
                 part.unlink()
         except OSError as error:
-            raise UserError(f"--train_url {self.root} cannot be written: {error.strerror}; name another folder") from error
+            raise UserError(
+                f"--train_url {self.root} cannot be written: {error.strerror}; name another folder"
+            ) from error
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
 

@@ -1,0 +1,49 @@
+"""`mindgan data`: fetch, check and preview a dataset."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DESCRIPTION = "Fetch and check the digits a training would see, count them, and preview them as a picture."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Look at the data."""
+
+    data_url: str | None = None
+    """Folder with the MNIST files (IDX, plain or .gz), or with them in train/ and test/. Without it: ./MNIST_Data,
+    else a download into it."""
+
+    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
+    be had."""
+
+    verify: bool = True
+    """Whether files in --data_url must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
+
+    preview: str = "./digits.png"
+    """The picture to write: ten images of each class, a class a row."""
+
+
+def run(options: Options) -> int:
+    """Says what there is and writes the preview."""
+    import numpy as np
+
+    from mindgan.data.mnist import load
+    from mindgan.render.grids import image_grid, save_png
+
+    digits = load(options.dataset, options.data_url, verify=options.verify)
+    print(f"{digits.name}: {digits.source}")
+    for name, images, labels in (
+        ("training", digits.images, digits.labels),
+        ("test", digits.test_images, digits.test_labels),
+    ):
+        counts = " ".join(f"{label}:{count}" for label, count in enumerate(np.bincount(labels, minlength=10)))
+        print(f"{len(images)} {name} images; by label {counts}")
+    rows = [digits.images[digits.labels == label][:10] for label in np.unique(digits.labels)]
+    blank = np.zeros((10, *digits.images.shape[1:]), np.uint8)
+    preview = np.concatenate([np.concatenate([row, blank])[:10] for row in rows])
+    save_png(Path(options.preview), image_grid(preview, columns=10, scale=2))
+    print(f"preview: {options.preview}")
+    return 0

@@ -1,0 +1,54 @@
+"""`mindgan generate`: new digits from a trained generator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mindgan.runtime.device import DeviceTarget
+from mindgan.runtime.errors import UserError
+
+DESCRIPTION = "New digits from a trained generator: single images, a grid, and a walk through the latents as GIF."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Generate digits."""
+
+    source: str = "./result"
+    """A run's folder (its newest checkpoint is taken), a Generator .ckpt or a .mindir file."""
+
+    out: str = "./generated"
+    """Folder for the images: digit_0000.png and so on, grid.png, walk.gif."""
+
+    num: int = 25
+    """How many digits."""
+
+    seed: int = 0
+    """Seed of the latents: the same seed and generator give the same digits."""
+
+    walk_frames: int = 0
+    """Frames of a closed latent walk, written as walk.gif; 0 for none."""
+
+    device_target: DeviceTarget = "auto"
+    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
+
+    def __post_init__(self) -> None:
+        if self.num < 1:
+            raise UserError(f"--num {self.num} is too small; it must be 1 or more")
+        if self.walk_frames < 0:
+            raise UserError(f"--walk_frames {self.walk_frames} is too small; it must be 0 or more")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed} is too small; it must be 0 or more")
+
+
+def run(options: Options) -> int:
+    """Writes the images and says where."""
+    from mindgan.runtime import device
+
+    device.configure(options.device_target)
+    from mindgan.mlp_gan.generate import generate
+
+    written = generate(
+        options.source, Path(options.out), num=options.num, seed=options.seed, walk_frames=options.walk_frames
+    )
+    print("\n".join(f"{path}" for path in written))
+    return 0

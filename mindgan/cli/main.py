@@ -1,0 +1,99 @@
+"""`mindgan COMMAND [options]`: the list of commands, and what errors look like."""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from typing import Annotated
+
+import tyro
+from tyro.conf import subcommand
+
+from mindgan.cli import data, export, generate, metrics, mnist, render
+from mindgan.mlp_gan.config import MlpGanConfig
+from mindgan.runtime.errors import UserError
+
+DESCRIPTION = """GANs on MindSpore: train one, look at it, take it away.
+
+First `mindgan mnist`, which trains on handwritten digits and fills ./result; then the other commands on that folder.
+Options are written with - or _ alike, and booleans as --x True or --x False."""
+
+Command = (
+    Annotated[MlpGanConfig, subcommand("mnist", description=mnist.DESCRIPTION)]
+    | Annotated[generate.Options, subcommand("generate", description=generate.DESCRIPTION)]
+    | Annotated[export.Options, subcommand("export", description=export.DESCRIPTION)]
+    | Annotated[render.Options, subcommand("render", description=render.DESCRIPTION)]
+    | Annotated[metrics.Options, subcommand("metrics", description=metrics.DESCRIPTION)]
+    | Annotated[data.Options, subcommand("data", description=data.DESCRIPTION)]
+)
+
+RUN = {
+    MlpGanConfig: mnist.run,
+    generate.Options: generate.run,
+    export.Options: export.run,
+    render.Options: render.run,
+    metrics.Options: metrics.run,
+    data.Options: data.run,
+}
+
+INTERRUPTED = 130  # what shells give a program that Ctrl-C ended
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done, 2 an error the user can mend, 130 stopped by Ctrl-C.
+    """
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        return RUN[type(options)](options)  # type: ignore[operator]
+    except UserError as error:
+        print(f"mindgan: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mindgan: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def parse(arguments: list[str]) -> object:
+    """The options of the command that `arguments` name; `--help` prints and exits.
+
+    Raises:
+        UserError: an unknown command or option (with the nearest one), or a value of the wrong kind.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                Command,  # type: ignore[arg-type]
+                prog="mindgan",
+                description=DESCRIPTION,
+                args=arguments or ["--help"],
+                config=(tyro.conf.FlagConversionOff, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UserError(one_line(said.getvalue())) from None
+
+
+def one_line(box: str) -> str:
+    """The framed message of the argument parser as one line: what is wrong, the nearest options, where help is."""
+    rows = [re.sub(r"^[│|]\s?|\s*[│|]\s*$", "", row).rstrip() for row in box.splitlines()]
+    sections: list[list[str]] = [[]]
+    for row in rows:
+        if re.fullmatch(r"\s*[─━-]{3,}\s*", row):
+            sections.append([])
+        elif row.strip() and row[0] not in "╭╰":
+            sections[-1].append(row.strip())
+    text = " ".join(sections[0]).rstrip(".")
+    for section in sections[1:]:
+        if section and section[0].startswith("Perhaps you meant"):
+            nearest = [word for row in section for word in row.split()[:1] if word.startswith("--")]
+            text += f"; did you mean {' or '.join(dict.fromkeys(nearest))}?"
+    return f"{text} (see mindgan --help)"

@@ -1,0 +1,83 @@
+"""`mindgan metrics`: how good generated digits are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mindgan.runtime.device import DeviceTarget
+from mindgan.runtime.errors import UserError
+
+DESCRIPTION = (
+    "MNIST-FID (Frechet distance to the test images, in the features of a small CNN that is trained once and kept) "
+    "and class balance of a generator's digits."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure digits."""
+
+    source: str = "./result"
+    """A run's folder (its newest checkpoint is taken), a Generator .ckpt, a .mindir, or images: a .npy file of uint8
+    [N, 1, 28, 28]."""
+
+    num: int = 10_000
+    """How many digits to generate; distances are comparable between equal numbers only."""
+
+    seed: int = 0
+    """Seed of the latents."""
+
+    data_url: str | None = None
+    """Folder with the MNIST files; without it ./MNIST_Data, else a download into it."""
+
+    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
+    be had."""
+
+    verify: bool = True
+    """Whether files in --data_url must be MNIST's own, by MD5."""
+
+    device_target: DeviceTarget = "auto"
+    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
+
+    def __post_init__(self) -> None:
+        if self.num < 2:
+            raise UserError(f"--num {self.num} is too small; a covariance needs 2 or more")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed} is too small; it must be 0 or more")
+
+
+def run(options: Options) -> int:
+    """Prints the scores, one a line."""
+    from mindgan.runtime import device
+
+    device.configure(options.device_target, convolutions=True)
+    from mindgan.data.mnist import load
+    from mindgan.metrics.digits import score
+
+    digits = load(options.dataset, options.data_url, verify=options.verify)
+    scores = score(_images(options), digits, say=print)
+    print(f"MNIST-FID            {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
+    print(f"class entropy        {scores.class_entropy_bits:.4f} bits of 3.3219")
+    print("digits 0 to 9        " + " ".join(map(str, scores.class_counts)))
+    print(f"classifier accuracy  {scores.classifier_accuracy:.4f}")
+    return 0
+
+
+def _images(options: Options):  # type: ignore[no-untyped-def]
+    """The images to measure: uint8 [N, 1, 28, 28]."""
+    import numpy as np
+
+    from mindgan.mlp_gan import sample
+
+    path = Path(options.source).expanduser()
+    if path.suffix != ".npy":
+        sampler = sample.load_sampler(path)
+        return sampler.images(sample.random_latents(options.seed, options.num, sampler.latent_size))
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a .npy file: {error}") from error
+    if images.dtype != np.uint8 or images.shape[1:] != (1, 28, 28):
+        raise UserError(f"{path} holds {images.dtype} {images.shape}; it must hold uint8 (N, 1, 28, 28)")
+    return images

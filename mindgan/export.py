@@ -1,0 +1,138 @@
+"""A trained generator to MindIR or ONNX, reloaded in a fresh process and compared before it counts.
+
+The fresh process does not import mindgan: what it loads is all that someone who gets the file has.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn
+
+from mindgan.runtime import randomness
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import make_atomically
+
+Format = Literal["mindir", "onnx"]
+TOLERANCE = 1e-4  # largest difference of a pixel, in [-1, 1], that is rounding
+COMPARED_BATCHES = (1, 3)  # the sizes a MindIR file of free batch size is tried with
+RELOAD_SECONDS = 300
+
+_RELOAD_MINDIR = """
+import sys
+import numpy as np, mindspore as ms
+cell = ms.nn.GraphCell(ms.load(sys.argv[1]))
+inputs = np.load(sys.argv[2])
+np.savez(sys.argv[3], **{name: cell(ms.Tensor(inputs[name])).asnumpy() for name in inputs})
+"""
+
+_RELOAD_ONNX = """
+import sys
+import numpy as np, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+name_of_input = session.get_inputs()[0].name
+inputs = np.load(sys.argv[2])
+np.savez(sys.argv[3], **{name: session.run(None, {name_of_input: inputs[name]})[0] for name in inputs})
+"""
+
+
+def export_generator(
+    generator: nn.Cell,
+    path: Path,
+    *,
+    file_format: Format = "mindir",
+    batch_size: int = 1,
+    say: Callable[[str], None] = print,
+) -> float:
+    """Writes `generator`, in inference mode, to `path`, if a fresh process computes the same from it.
+
+    Args:
+        generator: a Cell from latents [N, generator.latent_size] to images.
+        path: where to; a MindIR file takes any batch size.
+        file_format: ONNX needs `pip install mindgan[onnx]`.
+        batch_size: of an ONNX file: MindSpore's exporter fixes it.
+        say: is told the largest difference.
+
+    Returns:
+        The largest difference of a pixel between `generator` and the reloaded file.
+
+    Raises:
+        UserError: it cannot be exported, reloaded or written, or the difference is above 1e-4; no file is left.
+    """
+    if file_format == "onnx" and not _has_onnxruntime():
+        raise UserError(
+            "ONNX files are compared with onnxruntime, which is not installed; run: pip install onnxruntime"
+        )
+    was_training = generator.training
+    generator.set_train(False)
+    try:
+        sizes = COMPARED_BATCHES if file_format == "mindir" else (batch_size,)
+        inputs = {f"batch{size}": _latents(size, generator.latent_size) for size in sizes}
+        expected = {name: generator(Tensor(latents)).asnumpy() for name, latents in inputs.items()}
+        difference = 0.0
+
+        def make(temporary: Path) -> None:
+            nonlocal difference
+            _write(generator, temporary, file_format, batch_size)
+            actual = _reload(temporary, file_format, inputs)
+            difference = max(float(np.abs(actual[name] - expected[name]).max()) for name in inputs)
+            if not difference <= TOLERANCE:  # NaN is a failure too
+                raise UserError(
+                    f"{path} was not written: reloaded, it differs by {difference:.1e} from the network it was made of"
+                )
+
+        make_atomically(path, make)
+    finally:
+        generator.set_train(was_training)
+    say(f"{path}: reloaded in a fresh process, largest difference {difference:.1e}")
+    return difference
+
+
+def _latents(num: int, latent_size: int) -> np.ndarray:
+    return randomness.generator(0, "export").standard_normal((num, latent_size), dtype=np.float32)
+
+
+def _write(generator: nn.Cell, path: Path, file_format: Format, batch_size: int) -> None:
+    """Exports through a folder of its own: MindSpore accepts no spaces or letters beyond ASCII in the name."""
+    rows = None if file_format == "mindir" else batch_size
+    example = Tensor(shape=[rows, generator.latent_size], dtype=ms.float32)
+    if rows is not None:
+        example = Tensor(np.zeros((rows, generator.latent_size), np.float32))
+    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
+        name = os.path.join(folder, "model")
+        try:
+            ms.export(generator, example, file_name=name, file_format=file_format.upper())
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UserError(f"MindSpore cannot export this network as {file_format}: {_first_line(error)}") from error
+        path.write_bytes(Path(f"{name}.{file_format}").read_bytes())
+
+
+def _reload(path: Path, file_format: Format, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a fresh process computes from the file, by the names of the inputs."""
+    script = _RELOAD_MINDIR if file_format == "mindir" else _RELOAD_ONNX
+    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
+        source, results = os.path.join(folder, "inputs.npz"), os.path.join(folder, "outputs.npz")
+        np.savez(source, **inputs)
+        command = [sys.executable, "-I", "-c", script, str(path.resolve()), source, results]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RELOAD_SECONDS, cwd=folder)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"the exported file does not load in a fresh process: {reason}")
+        with np.load(results) as outputs:
+            return dict(outputs)
+
+
+def _has_onnxruntime() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("onnxruntime") is not None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

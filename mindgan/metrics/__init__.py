@@ -1,0 +1,1 @@
+"""How good the generated images are: distances between distributions of features, and the features."""

@@ -1,0 +1,90 @@
+"""Every setting of the MLP GAN, each with its default, once."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from mindgan.runtime.device import DeviceTarget, Mode
+from mindgan.runtime.errors import UserError
+
+_AT_LEAST_ONE = ("epochs", "batch_size", "latent_size", "log_frequency", "keep")
+
+
+@dataclass(frozen=True)
+class MlpGanConfig:
+    """Train the MLP GAN of MindSpore's tutorial "GAN for Image Generation" on handwritten digits.
+
+    The same command on the same --train_url goes on where it stopped.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+
+    data_url: str | None = None
+    """Folder with the MNIST files (IDX, plain or .gz), or with them in train/ and test/. Without it: ./MNIST_Data,
+    else a download into it."""
+
+    train_url: str = "./result"
+    """Folder for everything the run makes."""
+
+    dataset: Literal["auto", "mnist", "digits"] = "auto"
+    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
+    be had."""
+
+    verify: bool = True
+    """Whether files in --data_url must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
+
+    epochs: int = 200
+    """How often the generator and the discriminator see every training image."""
+
+    batch_size: int = 128
+    """Images a step; the incomplete last batch of an epoch is dropped."""
+
+    latent_size: int = 100
+    """Length of the latent vector a digit is generated from."""
+
+    lr: float = 0.0002
+    """Learning rate of both Adam optimisers."""
+
+    beta1: float = 0.5
+    """Adam's decay of the gradient's mean."""
+
+    beta2: float = 0.999
+    """Adam's decay of the gradient's square."""
+
+    seed: int = 1
+    """Seed of the initial weights, the order of the images and the latents."""
+
+    device_target: DeviceTarget = "auto"
+    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
+
+    mode: Mode = "graph"
+    """graph compiles the step; pynative runs it operation by operation, slower and easier to debug."""
+
+    log_frequency: int = 10
+    """A line of losses every so many steps."""
+
+    keep: int = 10
+    """How many checkpoints of each network to keep, the newest."""
+
+    def __post_init__(self) -> None:
+        for name in _AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name} {getattr(self, name)} is too small; it must be 1 or more")
+        if self.batch_size < 2:
+            raise UserError("--batch_size 1 is too small; batch normalisation needs 2 or more")
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise UserError(f"--lr {self.lr} is out of range; it must be above 0")
+        for name in ("beta1", "beta2"):
+            if not 0 < getattr(self, name) < 1:
+                raise UserError(f"--{name} {getattr(self, name)} is out of range; it must be between 0 and 1")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed {self.seed} is out of range; it must be from 0 to {2**32 - 1}")
+
+    def settings(self) -> dict[str, object]:
+        """Every setting by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+# A run may go on with other values of the rest: they change nothing it has computed.
+FIXED_BY_RUN = ("batch_size", "latent_size", "lr", "beta1", "beta2", "seed")

@@ -1,0 +1,130 @@
+"""Data, state, step and hooks wired together: the training of the MLP GAN."""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+from mindspore import Tensor
+
+from mindgan.data.batches import Batches
+from mindgan.data.mnist import DigitSet, load
+from mindgan.export import export_generator
+from mindgan.mlp_gan import results, sample
+from mindgan.mlp_gan.config import FIXED_BY_RUN, MlpGanConfig
+from mindgan.mlp_gan.networks import Discriminator, Generator
+from mindgan.mlp_gan.step import TrainStep
+from mindgan.render.grids import to_uint8
+from mindgan.runtime import device, files, randomness
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training import checkpoint
+from mindgan.training.adam import make_adam
+from mindgan.training.hooks import DrawSamples, Record, Save, Tell
+from mindgan.training.state import TrainState
+from mindgan.training.trainer import Losses, Schedule, train as train_loop
+
+
+def train(config: MlpGanConfig) -> bool:
+    """Trains, or goes on with, the run in ``config.train_url``; see `RunDirectory` for what it makes.
+
+    Returns:
+        True when the run is complete, False where Ctrl-C or SIGTERM ended it early.
+
+    Raises:
+        UserError: the data, the device, the folder or the settings do not do.
+    """
+    target = device.configure(config.device_target, config.mode)
+    run = RunDirectory(config.train_url)
+    run.create()
+    console = Console(run.log)
+    digits = load(config.dataset, config.data_url, verify=config.verify, say=console.say)
+    batches = Batches(digits.images, batch_size=config.batch_size, seed=config.seed)
+    _claim(run, config, digits, batches, target)
+    state = make_state(config)
+    if checkpoint.restore_newest(run, state, say=console.say):
+        console.say(f"going on after {state.nimg} images")
+    generator = state.cells["generator"]
+    schedule = Schedule(config.batch_size, batches.steps_per_epoch, config.epochs)
+    console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; output goes to {run.root}")
+    _save_real(run, config, digits)
+    hooks = [
+        Tell(console, schedule, log_frequency=config.log_frequency, lr=config.lr),
+        Record(run, log_frequency=config.log_frequency, lr=config.lr),
+        DrawSamples(run, lambda epoch: _draw(run, generator, epoch)),
+        Save(run, {"Generator": generator, "Discriminator": state.cells["discriminator"]}, keep=config.keep),
+    ]
+    complete = train_loop(state, make_step(state, batches, config), schedule, hooks)
+    if complete:
+        _finish(run, config, generator, console)
+    return complete
+
+
+def make_state(config: MlpGanConfig) -> TrainState:
+    """Networks and optimisers as the tutorial makes and names them, initialised from ``config.seed``."""
+    device.seed_initialisation(config.seed)
+    generator, discriminator = Generator(config.latent_size), Discriminator()
+    generator.update_parameters_name("generator")
+    discriminator.update_parameters_name("discriminator")
+    adam = {"lr": config.lr, "beta1": config.beta1, "beta2": config.beta2}
+    optim_d = make_adam(discriminator, "optim_d", **adam)
+    optim_g = make_adam(generator, "optim_g", **adam)
+    return TrainState({"generator": generator, "discriminator": discriminator, "optim_g": optim_g, "optim_d": optim_d})
+
+
+def make_step(state: TrainState, batches: Batches, config: MlpGanConfig) -> Callable[[int], Losses]:
+    """The step that starts when so many images were seen, as a function: draws, uploads, trains, returns the losses."""
+    step = TrainStep(**state.cells)
+
+    def run_step(nimg: int) -> Losses:
+        latents = randomness.latents(config.seed, nimg, config.batch_size, config.latent_size)
+        loss_d, loss_g = step(Tensor(batches.batch(nimg)), Tensor(latents))
+        return {"loss_d": float(loss_d.asnumpy()), "loss_g": float(loss_g.asnumpy())}
+
+    return run_step
+
+
+def _claim(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, batches: Batches, target: str) -> None:
+    """Writes config.json; refuses a folder whose run has other settings or data."""
+    fingerprint = hashlib.sha256(digits.images.tobytes()).hexdigest()
+    if run.config.is_file():
+        earlier = results.read_config(run)
+        for name in FIXED_BY_RUN:
+            value = earlier["settings"].get(name)
+            if value != getattr(config, name):
+                raise UserError(
+                    f"{run.root} holds a run with --{name} {value}, not {getattr(config, name)}; "
+                    "use its settings or another --train_url"
+                )
+        if earlier["run"]["data_sha256"] != fingerprint:
+            raise UserError(
+                f"{run.root} holds a run on {earlier['run']['data']}, not on {digits.source}; "
+                "use the same data or another --train_url"
+            )
+    about = {
+        "family": "mlp_gan",
+        "data": digits.source,
+        "data_sha256": fingerprint,
+        "num_images": len(digits.images),
+        "nimg_per_epoch": batches.nimg_per_epoch,
+        "device": target,
+    }
+    files.write_json(run.config, {"settings": config.settings(), "run": about, "versions": device.versions()})
+
+
+def _save_real(run: RunDirectory, config: MlpGanConfig, digits: DigitSet) -> None:
+    order = randomness.generator(config.seed, "real").permutation(len(digits.images))
+    results.save_grid(run.real, digits.images[order[:25]])
+
+
+def _draw(run: RunDirectory, generator: Generator, epoch: int) -> None:
+    latents = sample.fixed_latents(generator.latent_size)
+    results.save_grid(run.image(epoch), to_uint8(sample.sample_with(generator, latents)))
+
+
+def _finish(run: RunDirectory, config: MlpGanConfig, generator: Generator, console: Console) -> None:
+    latents = sample.random_latents(config.seed, 25, config.latent_size)
+    results.save_grid(run.samples, to_uint8(sample.sample_with(generator, latents)))
+    results.render(run.root)
+    export_generator(generator, run.mindir, say=console.say)
+    console.say(f"done: see {run.report}")

@@ -1,0 +1,110 @@
+"""The pictures, the curves and the report of a run, made from what the run wrote."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mindgan.render.curves import save_loss_curve
+from mindgan.render.gif import save_gif
+from mindgan.render.grids import image_grid, save_png
+from mindgan.render.report import save_report
+from mindgan.runtime import jsonl
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.run_directory import RunDirectory
+
+GRID_SCALE = 2  # screen pixels a pixel
+MAX_GIF_FRAMES = 60
+
+
+def save_grid(path: Path, images: np.ndarray) -> None:
+    """uint8 images [N, 1, 28, 28] as a grid of five columns."""
+    save_png(path, image_grid(images, columns=5, scale=GRID_SCALE))
+
+
+def read_config(run: RunDirectory) -> dict:
+    """The config.json of a run.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    if not run.config.is_file():
+        raise UserError(f"{run.root} is no run: it has no config.json; name the --train_url of a training")
+    try:
+        return json.loads(run.config.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
+
+
+def render(root: str | Path) -> list[Path]:
+    """loss.png, train_test.gif and report.html of a run, again.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: `root` is no run, or nothing was recorded in it yet.
+    """
+    run = RunDirectory(root)
+    config = read_config(run)
+    stats = jsonl.read_lines(run.stats)
+    if not stats:
+        raise UserError(f"{run.stats} holds no losses yet; train first")
+    written = [run.loss]
+    save_loss_curve(run.loss, stats, nimg_per_epoch=config["run"]["nimg_per_epoch"])
+    samples = run.sample_images()
+    if samples:
+        _save_progress_gif(run.gif, samples)
+        written.append(run.gif)
+    _save_report(run, config, stats)
+    return [*written, run.report]
+
+
+def _save_progress_gif(path: Path, samples: list[tuple[int, Path]]) -> None:
+    chosen = [samples[i] for i in evenly(len(samples), MAX_GIF_FRAMES)]
+    frames = [np.asarray(Image.open(image)) for _, image in chosen]
+    save_gif(path, frames, captions=[f"epoch {epoch + 1}" for epoch, _ in chosen])
+
+
+def evenly(num: int, most: int) -> list[int]:
+    """At most `most` evenly spread indices below `num`, the first and the last among them."""
+    return sorted(set(np.linspace(0, num - 1, min(num, most)).round().astype(int).tolist()))
+
+
+def epoch_seconds(timing: list[dict]) -> list[float]:
+    """Seconds of each epoch, in their order; an epoch that was interrupted has more than one line."""
+    seconds: dict[int, float] = {}
+    for line in timing:
+        seconds[line["epoch"]] = seconds.get(line["epoch"], 0.0) + line["seconds"]
+    return [seconds[epoch] for epoch in sorted(seconds)]
+
+
+def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
+    seconds = epoch_seconds(jsonl.read_lines(run.timing))
+    facts = {
+        "data": config["run"]["data"],
+        "device": config["run"]["device"],
+        "epochs trained": str(len(run.sample_images())),
+        "training time": _duration(sum(seconds)),
+        "final loss_d, loss_g": "{loss_d:.4f}, {loss_g:.4f}".format(**stats[-1]),
+        **config["versions"],
+    }
+    pictures = {"real digits": run.real, "generated digits": run.samples, "samples by epoch": run.gif}
+    save_report(
+        run.report,
+        title="MLP GAN on handwritten digits",
+        settings=config["settings"],
+        stats=stats,
+        epoch_seconds=seconds,
+        facts=facts,
+        samples=run.sample_images(),
+        pictures=pictures,
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return re.sub(r"^0 h ", "", f"{hours} h {minutes} min {rest} s")

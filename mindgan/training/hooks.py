@@ -1,0 +1,121 @@
+"""What happens beside the steps: telling, recording, drawing samples, saving."""
+
+from collections.abc import Callable
+
+from mindspore import nn
+from tensorboardX import SummaryWriter
+
+from mindgan.runtime import jsonl
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training import checkpoint
+from mindgan.training.state import TrainState
+from mindgan.training.trainer import Hook, Schedule, Step
+
+
+class Tell(Hook):
+    """The progress bar, a line every `log_frequency` steps and one an epoch."""
+
+    def __init__(self, console: Console, schedule: Schedule, *, log_frequency: int, lr: float):
+        self.console = console
+        self.schedule = schedule
+        self.log_frequency = log_frequency
+        self.lr = lr
+
+    def on_start(self, state: TrainState) -> None:
+        self.console.start_bar(self.schedule.total_steps, state.nimg // self.schedule.batch_size)
+
+    def on_step(self, step: Step, state: TrainState) -> None:
+        self.console.advance(**step.losses)
+        if step.index % self.log_frequency == 0:
+            losses = "".join(f"{name}:{value:>4f} , " for name, value in step.losses.items())
+            self.console.say(
+                f"Epoch:[{step.epoch:>3d}/{self.schedule.epochs:>3d}], "
+                f"step:[{step.index:>4d}/{self.schedule.steps_per_epoch:>4d}], "
+                f"{losses}time:{step.seconds:>3f}s, lr:{self.lr:>6f}"
+            )
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self.console.say(f"time of epoch {epoch + 1} is {seconds:.2f}s")
+
+    def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self.console.stop_bar()
+        self.console.say(f"stopped in epoch {epoch} after {state.nimg} images; the same command goes on from here")
+
+    def on_stop(self, state: TrainState) -> None:
+        self.console.stop_bar()
+
+
+class Record(Hook):
+    """stats.jsonl, timing.jsonl and TensorBoard events.
+
+    A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
+    """
+
+    def __init__(self, run: RunDirectory, *, log_frequency: int, lr: float):
+        self.run = run
+        self.log_frequency = log_frequency
+        self.lr = lr
+
+    def on_start(self, state: TrainState) -> None:
+        for path in (self.run.stats, self.run.timing):
+            jsonl.keep_lines(path, [line for line in jsonl.read_lines(path) if line["nimg"] <= state.nimg])
+        self.events = SummaryWriter(str(self.run.events), purge_step=state.nimg + 1)
+
+    def on_step(self, step: Step, state: TrainState) -> None:
+        if step.index % self.log_frequency:
+            return
+        line = {"nimg": step.nimg, "epoch": step.epoch, "step": step.index, **step.losses, "lr": self.lr}
+        jsonl.append_line(self.run.stats, line)
+        for name, value in step.losses.items():
+            self.events.add_scalar(name, value, step.nimg)
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        jsonl.append_line(self.run.timing, {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)})
+        self.events.add_scalar("epoch_seconds", seconds, state.nimg)
+
+    on_interrupt = on_epoch_end
+
+    def on_stop(self, state: TrainState) -> None:
+        if hasattr(self, "events"):
+            self.events.close()
+
+
+class DrawSamples(Hook):
+    """images/test_{epoch}.png after every epoch."""
+
+    def __init__(self, run: RunDirectory, draw: Callable[[int], None]):
+        """
+        Args:
+            run: where.
+            draw: draws the samples of an epoch.
+        """
+        self.run = run
+        self.draw = draw
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self.draw(epoch)
+
+
+class Save(Hook):
+    """Checkpoints of the networks after every epoch, then the state, which makes the epoch count."""
+
+    def __init__(self, run: RunDirectory, networks: dict[str, nn.Cell], *, keep: int):
+        """
+        Args:
+            run: where.
+            networks: by the name of their checkpoints, such as ``Generator``.
+            keep: how many checkpoints of each network stay, the newest.
+        """
+        self.run = run
+        self.networks = networks
+        self.keep = keep
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        for name, network in self.networks.items():
+            checkpoint.save_network(self.run.network(name, epoch), network)
+            self.run.keep_networks(name, self.keep)
+        checkpoint.save_state(self.run, state)
+
+    def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+        checkpoint.save_state(self.run, state)
