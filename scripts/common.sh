@@ -49,10 +49,11 @@ candidates() {
   local name
   for name in python3.11 python3.12 python3.10 python3 python; do
     type -aP "$name" || true
-  done
+  done 2>/dev/null # a reader that has found its Python closes the pipe
 }
 
-# The first Python that MindSpore has wheels for and that can make virtual environments.
+# The first Python that MindSpore has wheels for and that can make virtual environments. Platforms are told here and not
+# by pip, which would take the wheel of Linux on aarch64, tagged `any`, for every platform that has none.
 find_python() {
   local candidate version platform able executable others='' unable='' foreign=''
   while IFS= read -r candidate; do
@@ -75,11 +76,11 @@ find_python() {
 explain_no_python() {
   local way_out='install one, or name one with PYTHON=/path/to/python'
   if [ -n "$unable" ]; then
-    fail 2 "Python $unable here cannot make virtual environments; on Debian or Ubuntu: apt-get install python$unable-venv"
+    fail 2 "Python $unable cannot make virtual environments; on Debian or Ubuntu: apt-get install python$unable-venv"
   elif [ -n "$foreign" ]; then
-    fail 2 "MindSpore has no wheels for this Python ($foreign); 64-bit Linux with glibc (x86_64, aarch64) and macOS have"
+    fail 2 "MindSpore has no wheel for this Python ($foreign), only for 64-bit macOS and Linux with glibc"
   elif [ -n "${PYTHON:-}" ]; then
-    fail 2 "mindgan needs Python 3.10, 3.11 or 3.12, but PYTHON=$PYTHON ${others:+is $others}${others:-does not run}; $way_out"
+    fail 2 "mindgan needs Python 3.10, 3.11 or 3.12; PYTHON=$PYTHON is ${others:-none that runs}; $way_out"
   fi
   fail 2 "mindgan needs Python 3.10, 3.11 or 3.12; found ${others:-none}; $way_out"
 }
@@ -124,9 +125,9 @@ pip_install() {
 
 # Ends with pip's errors and one line of what to do.
 explain_failed_pip() {
-  grep -E '^(ERROR|error)' "$log_file" | sort -u >&2 || tail -n 20 "$log_file" >&2
-  if grep -qE 'Retrying \(|Max retries exceeded|NewConnectionError|NameResolutionError' "$log_file"; then
-    fail 1 "the package registry could not be reached; check the network or pip's settings and run the same command again"
+  grep '^ERROR' "$log_file" >&2 || tail -n 20 "$log_file" >&2
+  if grep -q 'Retrying (' "$log_file" && grep -qE '^ERROR: (No matching|Could not install)' "$log_file"; then
+    fail 1 "the package registry could not be reached; check the network or pip's settings, then run the command again"
   fi
   fail 1 "the set-up failed (see the lines above, or all of it in $log_file); the same command tries again"
 }

@@ -111,7 +111,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, epochs: int, say
     for epoch in range(epochs):
         order = randomness.permutation(seed, epoch * len(images), len(images))
         loss = _train_epoch(step, images, labels, order[: steps_per_epoch * batch_size].reshape(-1, batch_size))
-        if (epoch + 1) % -(-epochs // 3) == 0:
+        if (epoch + 1) * 3 // epochs > epoch * 3 // epochs:  # another third is done
             say(f"digit classifier: epoch {epoch + 1} of {epochs}, loss {loss:.4f}")
     network.set_train(False)
     return network
@@ -154,7 +154,12 @@ def load_or_train(digit_set: DigitSet, *, cache: Path | None = None, say: Say) -
         cache: folder of the cached weights; without it the environment's ``MINDGAN_CACHE``, else ``mindgan`` in
             ``XDG_CACHE_HOME`` or ``~/.cache``.
         say: told when the network is trained and why, and where the cache cannot be written, which is no error.
+
+    Raises:
+        UserError: a label is not a digit.
     """
+    if digit_set.labels.max() >= NUM_CLASSES:
+        raise UserError(f"{digit_set.source}: there is a label {digit_set.labels.max()}; labels must be 0 to 9")
     fingerprint = dataset_fingerprint(digit_set.images, digit_set.labels)
     path = (cache or cache_folder()) / f"digit-features-{fingerprint[:16]}-v{RECIPE_VERSION}.safetensors"
     if os.path.exists(path):  # False, not an error, where the folder cannot be searched
@@ -204,7 +209,8 @@ def _weights(network: DigitFeatures) -> dict[str, np.ndarray]:
 
 def _store(network: DigitFeatures, path: Path, fingerprint: str) -> None:
     weights = _weights(network)
-    write_atomically(path, save(weights, metadata={"dataset": fingerprint, "weights": _digest(weights)}))
+    # one pair of metadata, data set to weights: safetensors writes several in an order of its own
+    write_atomically(path, save(weights, metadata={fingerprint: _digest(weights)}))
 
 
 def _load(path: Path, fingerprint: str) -> DigitFeatures:
@@ -220,13 +226,13 @@ def _load(path: Path, fingerprint: str) -> DigitFeatures:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"it cannot be read ({error})") from error
     network = DigitFeatures()
-    if metadata.get("dataset") != fingerprint:
+    if fingerprint not in metadata:
         raise ValueError("it belongs to other digits")
     if {name: (w.dtype, w.shape) for name, w in weights.items()} != {
         name: (w.dtype, w.shape) for name, w in _weights(network).items()
     }:
         raise ValueError("its parameters are not those of the network")
-    if metadata.get("weights") != _digest(weights):
+    if metadata[fingerprint] != _digest(weights):
         raise ValueError("its weights are damaged")
     for name, parameter in network.parameters_and_names():
         parameter.set_data(Tensor(weights[name]))

@@ -41,9 +41,9 @@ def score(images: np.ndarray, digit_set: DigitSet, *, cache: Path | None = None,
         say: told about the training of the classifier, where it is trained.
 
     Raises:
-        UserError: the images are of another shape or type, or fewer than two.
+        UserError: the images are of another shape or type, or fewer than two, or the digit set cannot be used.
     """
-    _check(images)
+    _check(images, digit_set)
     network = load_or_train(digit_set, cache=cache, say=say)
     real_features, real_logits = evaluate(network, digit_set.test_images)
     fake_features, fake_logits = evaluate(network, images)
@@ -64,10 +64,12 @@ def entropy_bits(counts: np.ndarray) -> float:
     return float(shares @ np.log2(1 / shares))
 
 
-def _check(images: np.ndarray) -> None:
+def _check(images: np.ndarray, digit_set: DigitSet) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (1, 28, 28):
         raise UserError(
             f"the images to measure are {images.dtype} {list(images.shape)}; uint8 [N, 1, 28, 28] is needed"
         )
     if len(images) < 2:
         raise UserError(f"{len(images)} images are too few to measure; generate at least 2, better 10000")
+    if len(digit_set.test_images) < 2:
+        raise UserError(f"{digit_set.source}: one test image is too few to compare with; at least 2 are needed")

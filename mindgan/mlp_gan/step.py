@@ -16,7 +16,7 @@ class TrainStep(nn.Cell):
     """
 
     def __init__(self, generator: Generator, discriminator: Discriminator, optim_g: Adam, optim_d: Adam):
-        super().__init__()
+        super().__init__(auto_prefix=False)  # the parameters keep the names their checkpoints have
         self.generator = generator
         self.discriminator = discriminator
         self.optim_g = optim_g

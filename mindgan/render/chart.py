@@ -78,7 +78,7 @@ class Chart:
     def _paths(self) -> str:
         grid = "".join(f"M0 {self._top(y):.1f}H{_SIDE}" for y in _ticks(*self.y_limits))
         levels = [f'<path class="level {level.css}" d="M0 {self._top(level.y):.1f}H{_SIDE}"/>' for level in self.levels]
-        curves = [f'<path class="{line.css}" d="{self._path(line)}"/>' for line in self.lines if len(line.x)]
+        curves = [self._path(line) for line in self.lines if len(line.x)]
         return f'<path class="grid" d="{grid}"/>' + "".join(levels + curves)
 
     def _labels(self) -> str:
@@ -118,7 +118,9 @@ class Chart:
     def _path(self, line: Line) -> str:
         x, y = thin(line.x, line.y, most=_MOST_POINTS)
         points = " ".join(f"{self._left(a):.1f} {self._top(b):.1f}" for a, b in zip(x, y, strict=True))
-        return f"M{points}" if len(x) > 1 else f"M{points}h0"  # a line of no length is a dot: its caps are round
+        if len(x) == 1:  # a line of no length is a dot: its caps are round
+            return f'<path class="{line.css} dot" d="M{points}h0"/>'
+        return f'<path class="{line.css}" d="M{points}"/>'
 
 
 def thin(x: np.ndarray, y: np.ndarray, *, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import io
 import math
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ _STYLE = {
 
 def is_finite(value: object) -> bool:
     """Whether `value` is a number that can be drawn: neither NaN nor infinite nor missing."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def loss_points(times: np.ndarray, stats: list[dict[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:

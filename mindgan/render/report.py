@@ -81,7 +81,7 @@ def save_report(
         facts=_section("Run", _table(facts)),
         data=_script_json(data),
     )
-    write_atomically(path, page.encode("utf-8"))
+    write_atomically(path, page.encode("utf-8", "replace"))
 
 
 def step_times(stats: list[dict[str, Any]]) -> np.ndarray:
@@ -175,7 +175,7 @@ def _loss_text(loss: float) -> str:
 def _loss_notes(stats: list[dict[str, Any]]) -> str:
     if not stats:
         return '<p class="note">No losses were logged.</p>'
-    legend = '<p class="note">Bold: the mean of an epoch. Thin: each logged step. Dashed: the theoretical equilibrium.</p>'
+    legend = '<p class="note">Bold: mean of an epoch. Thin: each logged step. Dashed: the theoretical equilibrium.</p>'
     count = count_not_finite(stats)
     if not count:
         return legend
@@ -192,9 +192,10 @@ def _loss_table(stats: list[dict[str, Any]]) -> str:
         for mean in epoch_means(stats)
     )
     return (
-        '<details><summary>The means as a table</summary><div class="scroll" tabindex="0"><table class="numbers">'
-        '<thead><tr><th scope="col">Epoch</th><th scope="col">Logged steps</th>'
-        f'<th scope="col">Loss D</th><th scope="col">Loss G</th></tr></thead><tbody>{rows}</tbody></table></div></details>'
+        '<details><summary>The means as a table</summary>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Mean losses by epoch"><table class="numbers">'
+        '<thead><tr><th scope="col">Epoch</th><th scope="col">Logged steps</th><th scope="col">Loss D</th>'
+        f'<th scope="col">Loss G</th></tr></thead><tbody>{rows}</tbody></table></div></details>'
     )
 
 
@@ -240,18 +241,22 @@ def _img(picture: Embedded, alt: str, *, name: str = "") -> str:
 
 def _pictures_html(pictures: dict[str, Path]) -> str:
     there = {caption: path for caption, path in pictures.items() if path.is_file()}
-    stills = max(sum(path.suffix.lower() != ".gif" for path in there.values()), 1)
+    num_gifs = sum(map(_is_gif, there.values()))
     figures = []
     for caption, path in there.items():
-        is_gif = path.suffix.lower() == ".gif"
-        picture = embed_picture(path, most_bytes=ANIMATION_BYTES if is_gif else PICTURES_BYTES // stills)
-        figures.append(_figure(caption, path, picture))
+        total, num = (ANIMATION_BYTES, num_gifs) if _is_gif(path) else (PICTURES_BYTES, len(there) - num_gifs)
+        figures.append(_figure(caption, path, embed_picture(path, most_bytes=total // num)))
     return "\n".join(figures)
+
+
+def _is_gif(path: Path) -> bool:
+    return path.suffix.lower() == ".gif"
 
 
 def _figure(caption: str, path: Path, picture: Embedded | None) -> str:
     if picture is None:
-        return f"<figure><figcaption>{escape(caption)}</figcaption><p>{escape(path.name)}, beside this page</p></figure>"
+        instead = f"<p>{escape(path.name)}, too large to be embedded</p>"
+        return f"<figure><figcaption>{escape(caption)}</figcaption>{instead}</figure>"
     image = _img(picture, caption)
     if picture.is_animation:  # folding it away is how a reader stops it
         return f'<details class="animation" open><summary>{escape(caption)}</summary>{image}</details>'

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -279,8 +280,10 @@ def test_a_name_look_up_that_hangs_holds_up_neither_the_digits_nor_the_end_of_th
         "import socket, time; socket.getaddrinfo = lambda *a, **k: time.sleep(60)\n"
         "from mindgan.data import mnist; print(mnist.load().name)"
     )
+    environment = {**os.environ, "PYTHONPATH": str(Path(mnist.__file__).parents[2])}
+    command = [sys.executable, "-c", code]
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
     assert time.monotonic() - began < 10
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
@@ -325,5 +328,6 @@ def test_a_module_of_the_users_folder_does_not_take_the_place_of_download(
 ) -> None:
     (tmp_path / "download.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # a relative one would name the folder on purpose
     fetch.fetch(folder, say=str, sources=[serve_files(server, tiny.contents)])
     assert_whole(folder, tiny.contents)

@@ -20,12 +20,17 @@ import pytest
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
+    "--remote-debugging-pipe",
+)
 SECONDS = 60
 # started between this process and Chromium, to give the pipes the numbers that Chromium expects
-LAUNCH = "import os, sys; r, w, *command = sys.argv[1:]; os.dup2(int(r), 3); os.dup2(int(w), 4); os.execvp(*[command[0], command])"
+LAUNCH = """import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Chromium:
@@ -122,8 +127,9 @@ class Chromium:
 
     def requests(self) -> list[str]:
         """The addresses of everything that the page loaded since `visit`, data URIs left out."""
-        sent = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        return [address for address in sent if not address.startswith("data:")]
+        sent = [event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        addresses = [params["request"]["url"] for params in sent]
+        return [address for address in addresses if not address.startswith("data:")]
 
     def close(self) -> None:
         """Ends the browser."""
