@@ -31,6 +31,9 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
+    # Said out loud, it makes an editable installation a plain path: the usual import hook loses against a folder named
+    # mindgan in the current folder, and there is one where the project was cloned.
+    package_dir={"": "."},
     packages=find_packages(include=["mindgan", "mindgan.*"]),
     package_data={"mindgan.data": ["digits/*.gz", "digits/*.txt"], "mindgan.render": ["*.html"]},
     install_requires=requirements("requirements.txt"),

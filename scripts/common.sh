@@ -151,7 +151,7 @@ make_venv() {
 }
 
 # install EXTRA PYTHON: with no extra the package and what it needs, else also the packages of that extra.
-# Only a broken base installation is made anew: nothing may pull .venv from under a running training.
+# Only a broken-off base installation starts from nothing: a training may be running from a .venv that is whole.
 install() {
   local started=$SECONDS
   : >"$log_file"
@@ -174,7 +174,6 @@ install() {
 # set_up [EXTRA]: returns at once where all is installed, without a write and without the network.
 set_up() {
   local extra=${1:-} python
-  [ -z "${PYTHON:-}" ] || find_python >/dev/null
   ! is_ready "$extra" || return 0
   [ -w "$root" ] || fail 2 "cannot write to $root; copy the project to a folder of your own"
   python=$(find_python)

@@ -31,7 +31,7 @@ SOURCES = (  # an archive of the four files, or (ending in /) the folder of the 
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-PROBE_SECONDS = 5.0  # all servers together; with the embedded digits read after it, well within ten
+PROBE_SECONDS = 4.0  # all servers together; with the embedded digits read after it, well within ten
 STALL_SECONDS = 8.0  # a transfer that gains less than STALL_BYTES in this time is given up
 STALL_BYTES = 8192
 MAX_TRANSFER_BYTES = 64 << 20  # the archive and the largest file have about 10 MB each

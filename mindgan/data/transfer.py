@@ -25,11 +25,18 @@ def main(url: str, path: str) -> int:
     socket.setdefaulttimeout(SILENCE_SECONDS)
     try:
         download(url, path, replace=True, progressbar=False, verbose=False, timeout=SILENCE_SECONDS)
-    except RuntimeError as error:
-        cause = error.__context__ or error  # `download` wraps what happened in a text of several lines
+    except RuntimeError as error:  # what happened, in a text of several lines
+        cause = _origin(error)
         print(cause, file=sys.stderr)
         return errno.ENOSPC if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) else 1
     return 0
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The first error, of which the others are consequences."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 if __name__ == "__main__":

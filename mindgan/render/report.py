@@ -192,7 +192,7 @@ def _loss_table(stats: list[dict[str, Any]]) -> str:
         for mean in epoch_means(stats)
     )
     return (
-        '<details><summary>The means as a table</summary>'
+        "<details><summary>The means as a table</summary>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Mean losses by epoch"><table class="numbers">'
         '<thead><tr><th scope="col">Epoch</th><th scope="col">Logged steps</th><th scope="col">Loss D</th>'
         f'<th scope="col">Loss G</th></tr></thead><tbody>{rows}</tbody></table></div></details>'

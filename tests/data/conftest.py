@@ -78,17 +78,16 @@ class Server:
 
     def __init__(self) -> None:
         self.routes: dict[str, bytes | Callable[[BaseHTTPRequestHandler], None]] = {}
-        self.asked: list[str] = []
+        self.head_status = 200
         self.closing = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
-                self.send_response(200)
+                self.send_response(outer.head_status)
                 self.end_headers()
 
             def do_GET(self) -> None:
-                outer.asked.append(self.path)
                 outer.answer(self)
 
             def log_message(self, *_: object) -> None:
@@ -147,4 +146,4 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter time limits, for tests in which a limit is reached."""
     monkeypatch.setattr(fetch, "PROBE_SECONDS", 1.0)
-    monkeypatch.setattr(fetch, "STALL_SECONDS", 1.5)
+    monkeypatch.setattr(fetch, "STALL_SECONDS", 3.0)

@@ -1,5 +1,7 @@
 """The embedded digits, and a classifier of them that is trained once for all tests."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,10 @@ from mindgan.runtime import device
 
 
 @pytest.fixture
-def graph_mode() -> None:
-    """Compiled networks on the CPU."""
+def graph_mode() -> Iterator[None]:
+    """Compiled networks on the CPU, also for the test after one that changed the mode."""
+    device.configure("CPU", "graph", convolutions=True)
+    yield
     device.configure("CPU", "graph", convolutions=True)
 
 

@@ -95,12 +95,13 @@ def test_first_step_has_the_cross_entropy_and_follows_its_gradient(digit_set):
     moved = weights(network)
     # Adam's first step is the learning rate against the sign of the gradient
     for name, gradient in (("classify.bias", wrong.sum(0)), ("classify.weight", wrong.T @ features)):
-        certain = np.abs(gradient) > 1e-5
+        certain = np.abs(gradient) > 1e-4  # against Adam's eps
         assert certain.mean() > 0.5
         np.testing.assert_allclose((moved[name] - before[name])[certain], -1e-3 * np.sign(gradient[certain]), rtol=1e-2)
     assert all((moved[name] != before[name]).any() for name in before)
 
 
+@pytest.mark.slow
 def test_training_is_bit_reproducible_and_depends_on_the_seed(digit_set):
     def run(seed: int) -> dict[str, np.ndarray]:
         return weights(train(digit_set.images[:300], digit_set.labels[:300], seed=seed, epochs=1, say=silent))
@@ -124,12 +125,13 @@ def read_mnist(name: str, ndim: int) -> np.ndarray:
     return idx.parse(idx.read_bytes(path), path, ndim=ndim)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST is not in MINDGAN_TEST_DATA")
 def test_on_mnist_the_distance_grows_with_the_damage():
     images = read_mnist("train-images-idx3-ubyte.gz", 3)[:, None]
     labels = read_mnist("train-labels-idx1-ubyte.gz", 1)
-    test_images = read_mnist("t10k-images-idx3-ubyte.gz", 3)[:2000, None]
-    test_labels = read_mnist("t10k-labels-idx1-ubyte.gz", 1)[:2000]
+    test_images = read_mnist("t10k-images-idx3-ubyte.gz", 3)[::5, None]  # its halves differ
+    test_labels = read_mnist("t10k-labels-idx1-ubyte.gz", 1)[::5]
     network = train(images[:8192], labels[:8192], seed=0, epochs=1, say=silent)
     reference, logits = evaluate(network, test_images)
     assert (logits.argmax(1) == test_labels).mean() > 0.85

@@ -60,7 +60,8 @@ def test_points_leave_out_what_cannot_be_drawn():
 @pytest.mark.parametrize("values", [[], [0.2, 3.5], [3.6, 1], [100.0], [-0.5, 1]])
 def test_limits_are_those_of_the_tutorial_or_wider(values):
     low, high = loss_limits(np.array(values))
-    assert low <= min([0, *values]) and high >= max([3.5, *values])
+    assert low <= min([0, *values])
+    assert high >= max([3.5, *values])
     if all(0 <= value <= 3.5 for value in values):
         assert (low, high) == (0, 3.5)
 

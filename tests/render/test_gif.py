@@ -97,13 +97,15 @@ def test_a_long_caption_is_set_smaller(tmp_path: Path):
     save_gif(tmp_path / "narrow.gif", noise(1, 10, 120), captions=[text])
     wide, narrow = (decode(tmp_path / name)[0][0][10:] for name in ("wide.gif", "narrow.gif"))
     assert narrow.shape[0] < wide.shape[0]
-    assert narrow.any() and not narrow[:, -2:].any()  # and ends before the edge
+    assert narrow.any()
+    assert not narrow[:, -2:].any()
 
 
 def test_captions_on_colour_frames(tmp_path: Path):
     save_gif(tmp_path / "a.gif", [np.zeros((40, 90, 3), np.uint8)] * 2, captions=["one", "two"])
     frames = decode(tmp_path / "a.gif", "RGB")[0]
-    assert len(frames) == 2 and frames[0][40:].max() > 240
+    assert len(frames) == 2
+    assert frames[0][40:].max() > 240
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path):
@@ -113,16 +115,16 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("frames", "options"),
+    ("frames", "options", "reason"),
     [
-        ([], {}),
-        ([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], {}),
-        ([np.zeros((2, 2), np.uint8)], {"captions": ["a", "b"]}),
-        ([np.zeros((2, 2), np.uint8)], {"milliseconds": 0}),
-        ([np.zeros((2, 2), np.uint8)], {"hold_last_ms": 9}),
+        ([], {}, "one frame or more"),
+        ([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], {}, "same shape"),
+        ([np.zeros((2, 2), np.uint8)], {"captions": ["a", "b"]}, "2 captions for 1"),
+        ([np.zeros((2, 2), np.uint8)], {"milliseconds": 0}, "10 ms"),
+        ([np.zeros((2, 2), np.uint8)], {"hold_last_ms": 9}, "10 ms"),
     ],
 )
-def test_impossible_requests_leave_no_file(tmp_path: Path, frames, options):
-    with pytest.raises(ValueError):
+def test_impossible_requests_leave_no_file(tmp_path: Path, frames, options, reason):
+    with pytest.raises(ValueError, match=reason):
         save_gif(tmp_path / "a.gif", frames, **options)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,35 @@
+from importlib import metadata
+
+import pytest
+
+from mindgan.runtime import device
+from mindgan.runtime.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [("numpy", "2.4.6"), ("numpy", "1.21.0"), ("opencv-python", "5.0.0.93"), ("mindspore", "2.9.0")],
+)
+def test_a_version_that_breaks_is_told_with_the_command_that_mends_it(monkeypatch, package, version):
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: version if name == package else real(name))
+    with pytest.raises(UserError, match=f"{package} {version} does not work here") as caught:
+        device.configure("CPU")
+    assert "pip install 'mindspore>=2.10,<2.11' 'numpy>=1.25,<2' 'opencv-python>=4.5,<5'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_told():
+    mindspore = pytest.importorskip("mindspore")
+    if mindspore.hal.is_available("Ascend"):
+        pytest.skip("this machine has an Ascend")
+    with pytest.raises(UserError, match="--device_target Ascend: there is none on this machine; use --device_target"):
+        device.configure("Ascend")
+
+
+def test_auto_takes_a_device_that_is_there():
+    assert device.configure("auto") in ("Ascend", "GPU", "CPU")
+
+
+def test_versions_name_what_the_numbers_depend_on():
+    assert {"python", "mindspore", "numpy"} <= device.versions().keys()

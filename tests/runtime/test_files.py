@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mindgan.runtime import files, jsonl
+from mindgan.runtime.errors import UserError
+
+
+def test_writes_and_replaces(tmp_path):
+    path = tmp_path / "new" / "a.bin"
+    files.write_atomically(path, b"one")
+    files.write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(path.parent) == ["a.bin"]
+
+
+def test_a_failed_writer_leaves_the_old_file_and_no_part(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail(temporary):
+        temporary.write_bytes(b"half")
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        files.make_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_place_that_is_no_folder_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match=r"file.a\.bin cannot be written.*choose another folder"):
+        files.write_atomically(tmp_path / "file" / "a.bin", b"one")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import write_atomically
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_atomically(Path(sys.argv[1]), bytes(2000))
+except UserError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_old_file_and_is_told(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True)
+    assert "a.bin cannot be written: the disk is full" in done.stdout
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_torn_last_line_is_dropped(tmp_path):
+    path = tmp_path / "stats.jsonl"
+    jsonl.append_line(path, {"nimg": 1})
+    jsonl.append_line(path, {"nimg": 2})
+    with open(path, "ab") as file:
+        file.write(b'{"nimg": 3, "lo')
+    assert jsonl.read_lines(path) == [{"nimg": 1}, {"nimg": 2}]
+    jsonl.keep_lines(path, [{"nimg": 1}])
+    assert path.read_bytes() == b'{"nimg": 1}\n'
+    assert jsonl.read_lines(tmp_path / "absent.jsonl") == []
