@@ -34,7 +34,7 @@ _HOMES = {
     "load_generator": "mindgan.mlp_gan.sample:load_generator",
     "train_mlp_gan": "mindgan.mlp_gan.recipe:train",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> object:

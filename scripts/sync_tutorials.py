@@ -103,6 +103,7 @@ def execute(notebook: NotebookNode, folder: Path, *, size: str | None = None) ->
         notebook,
         timeout=CELL_SECONDS,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # on one machine the kernel needs no encryption, and says so
         coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},

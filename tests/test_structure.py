@@ -15,8 +15,8 @@ ROWS = (
     ("render",),
     ("metrics",),
     ("training",),
-    FAMILIES,
     ("export",),
+    FAMILIES,
     ("modelarts",),
     ("cli",),
 )

@@ -2,17 +2,12 @@
 
 import json
 import math
-from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
-
-nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed; pip install 'mindgan[dev]'")
-pytest.importorskip("jupytext", reason="jupytext is not installed; pip install 'mindgan[dev]'")
-
 import sync_tutorials
 
-ROOT = Path(__file__).parents[1]
 SOURCES = sync_tutorials.sources()
 # What the lesson must have computed, asked of the kernel after the last cell.
 ASK_MNIST = """

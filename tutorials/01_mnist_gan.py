@@ -43,7 +43,7 @@
 # | size | data | epochs | on two CPU cores |
 # |---|---|---|---|
 # | `smoke` | the small set that comes with mindgan | 2 | seconds; the digits stay fog |
-# | `short` | MNIST | 20 | five to ten minutes; many digits can be read |
+# | `short` | MNIST | 50 | about a quarter of an hour; most digits can be read |
 # | `full` (the default) | MNIST | 200 | about an hour; what the lesson is about |
 #
 # An hour is no loss: **you can stop the training whenever you like and run the cell again, and it goes on where it
@@ -57,7 +57,7 @@ import mindgan
 
 SIZES = {
     "smoke": {"dataset": "digits", "epochs": 2, "log_frequency": 11},
-    "short": {"dataset": "auto", "epochs": 20, "log_frequency": 117},
+    "short": {"dataset": "auto", "epochs": 50, "log_frequency": 117},
     "full": {"dataset": "auto", "epochs": 200, "log_frequency": 234},
 }
 SIZE = os.environ.get("MINDGAN_TUTORIAL_SIZE", "full")
@@ -196,7 +196,10 @@ plt.show()
 # | test images | 10,000 | 300 |
 # | an image | 28 x 28, one channel, 0 to 255 | the same, enlarged from 8 x 8 |
 # | steps in an epoch, at 128 images a step | 468 | 11 |
-# | comes from | [NIST, by LeCun, Cortes and Burges](http://yann.lecun.com/exdb/mnist/) | [UCI Machine Learning Repository](https://doi.org/10.24432/C50P49), CC BY 4.0 |
+# | comes from | [LeCun, Cortes and Burges][mnist] | [UCI Machine Learning Repository][uci], CC BY 4.0 |
+#
+# [mnist]: http://yann.lecun.com/exdb/mnist/
+# [uci]: https://doi.org/10.24432/C50P49
 #
 # mindgan looks for MNIST in the folder `MNIST_Data` beside this notebook and downloads it there if it is missing. If
 # you have the files elsewhere, name their folder in the environment variable `MINDGAN_DATA`. The four files can lie
@@ -681,10 +684,10 @@ plt.show()
 # The same as a film. The training has made one already (`train_test.gif`); a smaller one fits better on this page:
 
 # %%
-from mindgan.mlp_gan.results import evenly
 from mindgan.render.gif import save_gif
 
-frames = [samples[index] for index in evenly(len(samples), 20)]
+evenly = sorted({round(number) for number in np.linspace(0, len(samples) - 1, 20)})
+frames = [samples[index] for index in evenly]
 film = run.root.with_name(f"{digits.name}_form.gif")  # beside the run, which holds only what the training made
 save_gif(
     film,
@@ -849,18 +852,24 @@ assert mindir_difference < 1e-4
 #
 # Both losses jitter by a tenth or two from step to step; compare means, not single lines.
 #
-# And what to do when it does not look like that:
+# And when it does not look like that:
 #
-# | you see | probably | try |
-# |---|---|---|
-# | `loss_d` falls to 0, `loss_g` climbs to 5 and more | $D$ has won; $G$ gets no useful gradient | a lower learning rate for $D$; check that real and fake images have the same range |
-# | many samples look alike, some digits are missing | *mode collapse*: $G$ found a few images that please $D$ | a larger batch; a lower learning rate; another seed |
-# | losses stay at 1.386 and 0.693, images are snow | nothing is learned | is the optimiser given the right weights, and called? is the network in training mode? |
-# | a loss is `nan` | a probability of exactly 0 or 1, or a learning rate far too high | a lower learning rate |
-# | samples are good while training, grey or streaky afterwards | batch normalisation in the wrong mode | `set_train(False)` before you sample; `momentum` in the framework's convention |
-# | the strokes are there, but with specks around them | too few epochs, most often | patience: they fade over a hundred epochs |
-# | digits look washed out or inverted | pixels brought back from $[-1, 1]$ wrongly | `mindgan.render.grids.to_uint8` |
-# | the second run differs from the first | some random number has no seed | draw with `mindgan.runtime.randomness`, as here |
+# * **`loss_d` falls to 0 and `loss_g` climbs to 5 and more.** $D$ has won, and $G$ gets no useful gradient any more.
+#   Check first that real and fake images have the same range; then try a lower learning rate for $D$.
+# * **Many samples look alike, some digits never come.** *Mode collapse*: $G$ found a few images that please $D$ and
+#   draws only those. Try a larger batch, a lower learning rate, another seed.
+# * **The losses stay at 1.386 and 0.693, and the images stay snow.** Nothing is learned. Was each optimiser given its
+#   own network's weights, and is it called?
+# * **A loss is `nan`.** Somewhere a number overflowed, most often because the learning rate is far too high. Go back to
+#   the last good checkpoint and lower it.
+# * **Samples are good during the training and streaky afterwards.** Batch normalisation is in the wrong mode
+#   (`set_train(False)` before you sample), or its `momentum` was meant in another framework's sense.
+# * **The strokes are there, with specks around them.** It has not trained long enough, most often: they fade over a
+#   hundred epochs.
+# * **Digits look washed out or inverted.** The pixels were not brought back from $[-1, 1]$ to $[0, 255]$ as they came;
+#   `mindgan.render.grids.to_uint8` does it.
+# * **The second run differs from the first.** Some random number has no seed. In this package they all come from
+#   `mindgan.runtime.randomness`.
 #
 # One number instead of a look: `mindgan metrics` computes a Fréchet distance (smaller is better) and how evenly the ten
 # digits come.

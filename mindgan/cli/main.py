@@ -96,4 +96,6 @@ def one_line(box: str) -> str:
         if section and section[0].startswith("Perhaps you meant"):
             nearest = [word for row in section for word in row.split()[:1] if word.startswith("--")]
             text += f"; did you mean {' or '.join(dict.fromkeys(nearest))}?"
+        elif section and section[0].startswith("Available subcommands"):
+            text += f"; {' '.join(section)}"
     return f"{text} (see mindgan --help)"

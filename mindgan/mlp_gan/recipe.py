@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 
-import numpy as np
 from mindspore import Tensor
 
 from mindgan.data.batches import Batches
@@ -22,7 +21,8 @@ from mindgan.training import checkpoint
 from mindgan.training.adam import make_adam
 from mindgan.training.hooks import DrawSamples, Record, Save, Tell
 from mindgan.training.state import TrainState
-from mindgan.training.trainer import Losses, Schedule, train as train_loop
+from mindgan.training.trainer import Losses, Schedule
+from mindgan.training.trainer import train as train_loop
 
 
 def train(config: MlpGanConfig) -> bool:
@@ -35,11 +35,12 @@ def train(config: MlpGanConfig) -> bool:
         UserError: the data, the device, the folder or the settings do not do.
     """
     target = device.configure(config.device_target, config.mode)
-    run = RunDirectory(config.train_url)
-    run.create()
-    console = Console(run.log)
+    console = Console()
     digits = load(config.dataset, config.data_url, verify=config.verify, say=console.say)
     batches = Batches(digits.images, batch_size=config.batch_size, seed=config.seed)
+    run = RunDirectory(config.train_url)
+    run.create()  # only now: whatever is wrong with the data leaves nothing behind
+    console.log_to(run.log)
     _claim(run, config, digits, batches, target)
     state = make_state(config)
     if checkpoint.restore_newest(run, state, say=console.say):

@@ -1,7 +1,6 @@
 """The pictures, the curves and the report of a run, made from what the run wrote."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from PIL import Image
 from mindgan.render.curves import save_loss_curve
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import image_grid, save_png
-from mindgan.render.report import save_report
+from mindgan.render.report import choose_evenly, duration_text, save_report
 from mindgan.runtime import jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
@@ -63,14 +62,9 @@ def render(root: str | Path) -> list[Path]:
 
 
 def _save_progress_gif(path: Path, samples: list[tuple[int, Path]]) -> None:
-    chosen = [samples[i] for i in evenly(len(samples), MAX_GIF_FRAMES)]
+    chosen = choose_evenly(samples, MAX_GIF_FRAMES)
     frames = [np.asarray(Image.open(image)) for _, image in chosen]
     save_gif(path, frames, captions=[f"epoch {epoch + 1}" for epoch, _ in chosen])
-
-
-def evenly(num: int, most: int) -> list[int]:
-    """At most `most` evenly spread indices below `num`, the first and the last among them."""
-    return sorted(set(np.linspace(0, num - 1, min(num, most)).round().astype(int).tolist()))
 
 
 def epoch_seconds(timing: list[dict]) -> list[float]:
@@ -87,7 +81,7 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         "data": config["run"]["data"],
         "device": config["run"]["device"],
         "epochs trained": str(len(run.sample_images())),
-        "training time": _duration(sum(seconds)),
+        "training time": duration_text(sum(seconds)),
         "final loss_d, loss_g": "{loss_d:.4f}, {loss_g:.4f}".format(**stats[-1]),
         **config["versions"],
     }
@@ -102,9 +96,3 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         samples=run.sample_images(),
         pictures=pictures,
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return re.sub(r"^0 h ", "", f"{hours} h {minutes} min {rest} s")

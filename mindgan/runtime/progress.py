@@ -12,13 +12,21 @@ from mindgan.runtime.errors import UserError
 class Console:
     """Lines for the person and for log.txt, above a progress bar."""
 
-    def __init__(self, log: Path | None = None):
-        """
-        Args:
-            log: every line is added to this file too.
-        """
-        self.log = log
+    def __init__(self) -> None:
+        self._log: Path | None = None
+        self._unlogged: list[str] = []
         self._bar: tqdm | None = None
+
+    def log_to(self, path: Path) -> None:
+        """From now on every line is added to a file too, and at once those that were said so far.
+
+        Raises:
+            UserError: the disk is full or the log cannot be written.
+        """
+        self._log = path
+        for line in self._unlogged:
+            self._write(path, line)
+        self._unlogged.clear()
 
     def say(self, line: str) -> None:
         """Prints a line above the bar and adds it to the log.
@@ -28,13 +36,18 @@ class Console:
         """
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
-        if self.log is None:
-            return
+        if self._log is None:
+            self._unlogged.append(line)
+        else:
+            self._write(self._log, line)
+
+    @staticmethod
+    def _write(path: Path, line: str) -> None:
         try:
-            with open(self.log, "a", encoding="utf-8") as file:
+            with open(path, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
-            raise UserError(files.explain(error, self.log)) from error
+            raise UserError(files.explain(error, path)) from error
 
     def start_bar(self, total: int, done: int) -> None:
         """Shows a bar of `total` steps of which `done` are done; only on a terminal."""

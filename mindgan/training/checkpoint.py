@@ -9,7 +9,8 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 from mindspore import nn
-from safetensors import SafetensorError, numpy as safetensors_numpy
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors_numpy
 
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import make_atomically, write_atomically

@@ -61,7 +61,8 @@ def test_mnist_has_468_steps_of_128_an_epoch() -> None:
 def test_a_batch_is_a_new_contiguous_float32_array() -> None:
     batch = Batches(numbered(10), batch_size=4, seed=0).batch(0)
     assert (batch.shape, batch.dtype) == ((4, 1, 2, 2), np.float32)
-    assert batch.flags.c_contiguous and batch.flags.writeable
+    assert batch.flags.c_contiguous
+    assert batch.flags.writeable
 
 
 @given(st.permutations(range(9)))

@@ -50,7 +50,8 @@ def refusal(folder: Path, *sources: str) -> str:
     with pytest.raises(fetch.Unavailable) as error:
         fetch.fetch(folder, say=lambda line: None, sources=sources)
     assert not folder.exists()
-    assert "\n" not in str(error.value) and error.value.reason in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.reason in str(error.value)
     return error.value.reason
 
 
@@ -299,7 +300,8 @@ def test_with_silent_servers_the_digits_are_there_within_ten_seconds(
     began = time.monotonic()
     assert mnist.load(say=said.append).name == "digits"
     assert time.monotonic() - began < 10
-    assert len(said) == 1 and "no server can be reached" in said[0]
+    assert len(said) == 1
+    assert "no server can be reached" in said[0]
 
 
 def test_a_name_look_up_that_hangs_holds_up_neither_the_digits_nor_the_end_of_the_process(tmp_path: Path) -> None:
@@ -314,7 +316,8 @@ def test_a_name_look_up_that_hangs_holds_up_neither_the_digits_nor_the_end_of_th
     assert time.monotonic() - began < 10
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
-    assert "no server can be reached (no answer within 4 seconds)" in first and second == "digits"
+    assert "no server can be reached (no answer within 4 seconds)" in first
+    assert second == "digits"
 
 
 # --- the disk
@@ -327,7 +330,8 @@ def test_a_folder_that_cannot_be_made_is_an_error(
     with pytest.raises(UserError) as error:
         fetch.fetch(tmp_path / "MNIST_Data", say=str, sources=[serve_files(server, tiny.contents)])
     assert not isinstance(error.value, fetch.Unavailable)
-    assert str(tmp_path / "MNIST_Data") in str(error.value) and "cannot be written" in str(error.value)
+    assert str(tmp_path / "MNIST_Data") in str(error.value)
+    assert "cannot be written" in str(error.value)
 
 
 def test_a_full_disk_is_an_error_and_not_a_matter_of_the_network(
@@ -336,9 +340,17 @@ def test_a_full_disk_is_an_error_and_not_a_matter_of_the_network(
     fails = tmp_path / "fails.py"
     fails.write_text(f"raise SystemExit({errno.ENOSPC})")
     monkeypatch.setattr(fetch, "_TRANSFER", fails)
-    with pytest.raises(UserError, match="TMPDIR.* the disk is full") as error:
+    with pytest.raises(UserError, match=r"TMPDIR.* the disk is full") as error:
         fetch.fetch(folder, say=str, sources=[f"{server.url}/mnist/"])
     assert not isinstance(error.value, fetch.Unavailable)
+
+
+def test_the_transfer_prints_nothing(server: SimpleNamespace, tmp_path: Path) -> None:
+    server.routes["/small"] = b"content"
+    command = [sys.executable, transfer.__file__, f"{server.url}/small", str(tmp_path / "small")]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "small").read_bytes() == b"content"
 
 
 def test_the_transfer_reports_a_full_disk_by_its_exit_code(server: SimpleNamespace, tmp_path: Path) -> None:

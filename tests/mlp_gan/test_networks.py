@@ -81,7 +81,10 @@ def test_batch_norm_has_the_values_gradients_and_statistics_of_mindspores(mode):
 
 def test_leaky_relu_has_the_values_and_gradients_of_mindspores():
     x = Tensor(np.array([-3.0, -0.5, -1e-6, 1e-6, 0.5, 3.0], np.float32))
-    for ours, stock in ((LeakyReLU()(x), ops.leaky_relu(x, 0.2)), (ms.grad(LeakyReLU())(x), ms.grad(nn.LeakyReLU(0.2))(x))):
+    for ours, stock in (
+        (LeakyReLU()(x), ops.leaky_relu(x, 0.2)),
+        (ms.grad(LeakyReLU())(x), ms.grad(nn.LeakyReLU(0.2))(x)),
+    ):
         np.testing.assert_allclose(ours.asnumpy(), stock.asnumpy(), rtol=1e-6)
 
 

@@ -1,0 +1,152 @@
+"""Every command on a small run, and on what is none."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from runs import TINY, mindgan
+
+from mindgan.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of one epoch."""
+    root = tmp_path_factory.mktemp("run") / "result"
+    assert main(["mnist", *TINY, "--epochs", "1", "--train_url", str(root)]) == 0
+    return root
+
+
+def failing(arguments, capsys):
+    """The one line that the command ends with."""
+    assert main([str(argument) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("mindgan: ")
+    assert said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize("source", [".", "checkpoints/Generator0.ckpt", "model/Generator.mindir"])
+def test_generate_from_each_kind_of_source(run, source, tmp_path):
+    assert main(["generate", "--source", str(run / source), "--out", str(tmp_path), "--num", "7", "--seed", "3"]) == 0
+    digits = sorted(tmp_path.glob("digit_*.png"))
+    assert len(digits) == 7
+    assert Image.open(digits[0]).size == (28, 28)
+    other = tmp_path / "again"
+    assert main(["generate", "--source", str(run), "--out", str(other), "--num", "9", "--seed", "3"]) == 0
+    one, same = (np.asarray(Image.open(path), np.int16) for path in (digits[6], other / digits[6].name))
+    assert np.abs(one - same).max() <= 1  # the MindIR's rounding may differ in the last bit
+
+
+def test_another_seed_gives_other_digits(run, tmp_path):
+    for seed in "01":
+        assert (
+            main(["generate", "--source", str(run), "--out", str(tmp_path / seed), "--num", "1", "--seed", seed]) == 0
+        )
+    one, other = (np.asarray(Image.open(tmp_path / seed / "digit_0000.png"), np.int16) for seed in "01")
+    assert np.abs(one - other).max() > 10
+
+
+def test_a_walk_is_a_gif_that_closes(run, tmp_path):
+    arguments = ["--source", str(run), "--out", str(tmp_path), "--num", "1", "--walk_frames", "12"]
+    assert main(["generate", *arguments]) == 0
+    walk = Image.open(tmp_path / "walk.gif")
+    assert walk.n_frames == 12
+    frames = []
+    for index in range(12):
+        walk.seek(index)
+        frames.append(np.asarray(walk.convert("L"), np.float64))
+    steps = [np.abs(frames[index] - frames[index - 1]).mean() for index in range(12)]
+    assert steps[0] < 3 * np.median(steps)  # from the last frame to the first is a step like the others
+
+
+def test_render_again(run, capsys):
+    before = (run / "loss.png").read_bytes()
+    for name in ("loss.png", "train_test.gif", "report.html"):
+        (run / name).unlink()
+    assert main(["render", "--run", str(run)]) == 0
+    assert (run / "loss.png").read_bytes() == before
+    assert (run / "report.html").exists()
+    assert capsys.readouterr().out.splitlines() == [str(run / n) for n in ("loss.png", "train_test.gif", "report.html")]
+
+
+def test_export_takes_any_batch_and_loads_without_mindgan(run, tmp_path, capsys):
+    out = tmp_path / "with a space" / "G.mindir"
+    assert main(["export", "--source", str(run), "--out", str(out)]) == 0
+    assert "largest difference" in capsys.readouterr().out
+    from mindgan.mlp_gan import sample
+
+    sampler = sample.load_sampler(out)
+    latents = sample.random_latents(0, 5, 8)
+    expected = sample.load_sampler(run).generate(latents)
+    np.testing.assert_allclose(sampler.generate(latents), expected, atol=1e-6)
+
+
+def test_a_failed_comparison_is_an_error_and_leaves_no_file(run, tmp_path, monkeypatch, capsys):
+    from mindgan import export
+
+    real = export._reload
+    monkeypatch.setattr(export, "_reload", lambda *a: {k: v + 0.01 for k, v in real(*a).items()})
+    said = failing(["export", "--source", run, "--out", tmp_path / "G.mindir"], capsys)
+    assert "differs by 1.0e-02" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_gives_the_same_images(run, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from mindgan.mlp_gan import sample
+
+    out = tmp_path / "G.onnx"
+    assert main(["export", "--source", str(run), "--format", "onnx", "--batch_size", "4", "--out", str(out)]) == 0
+    session = runtime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    latents = sample.random_latents(0, 4, 8)
+    images = session.run(None, {session.get_inputs()[0].name: latents})[0]
+    np.testing.assert_allclose(images, sample.load_sampler(run).generate(latents), atol=1e-5)
+
+
+def test_data_counts_and_previews(tmp_path, capsys):
+    preview = tmp_path / "digits.png"
+    assert main(["data", "--dataset", "digits", "--preview", str(preview)]) == 0
+    told = capsys.readouterr().out
+    assert "1497 training images" in told
+    assert "UCI" in told
+    assert Image.open(preview).size == (10 * 58 + 2, 10 * 58 + 2)
+
+
+def test_what_is_no_generator_is_told(run, tmp_path, capsys):
+    out = ["--out", tmp_path / "out"]
+    assert "does not exist" in failing(["generate", "--source", tmp_path / "no.ckpt", *out], capsys)
+    assert "holds no checkpoints" in failing(["generate", "--source", tmp_path, *out], capsys)
+    discriminator = run / "checkpoints" / "Discriminator0.ckpt"
+    assert "other sizes" in failing(["generate", "--source", discriminator, *out], capsys)
+    for name, data in (("a.ckpt", b"text"), ("b.ckpt", b""), ("c.mindir", b"text"), ("d.mindir", b"")):
+        (tmp_path / name).write_bytes(data)
+        assert name in failing(["generate", "--source", tmp_path / name, *out], capsys)
+    whole = (run / "checkpoints" / "Generator0.ckpt").read_bytes()
+    (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "cut.ckpt" in failing(["generate", "--source", tmp_path / "cut.ckpt", *out], capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_run_is_told(tmp_path, capsys):
+    assert "no config.json" in failing(["render", "--run", tmp_path], capsys)
+    (tmp_path / "config.json").write_text("{")
+    assert "is damaged" in failing(["render", "--run", tmp_path], capsys)
+
+
+def test_more_images_a_batch_than_there_are(tmp_path, capsys):
+    arguments = ["mnist", "--dataset", "digits", "--batch_size", "5000", "--train_url", tmp_path / "result"]
+    assert "--batch_size 5000 is more than the 1497 images" in failing(arguments, capsys)
+
+
+def test_a_train_url_that_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = ["mnist", "--dataset", "digits", "--train_url", tmp_path / "file" / "result"]
+    assert "--train_url" in failing(arguments, capsys)
+
+
+def test_errors_of_the_data_reach_the_person(tmp_path):
+    done = mindgan("mnist", "--data_url", str(tmp_path / "nowhere"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,95 @@
+"""What the parser takes, and what it says to what it does not."""
+
+import pytest
+
+from mindgan.cli.main import main, parse
+from mindgan.mlp_gan.config import MlpGanConfig
+from mindgan.runtime.errors import UserError
+
+
+def test_dashes_and_underscores_are_alike():
+    one = parse(["mnist", "--batch_size", "64", "--data_url", "a", "--device_target", "CPU"])
+    other = parse(["mnist", "--batch-size=64", "--data-url", "a", "--device-target", "CPU"])
+    assert one == other == MlpGanConfig(batch_size=64, data_url="a", device_target="CPU")
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_booleans_are_words(value):
+    assert parse(["mnist", "--verify", str(value)]) == MlpGanConfig(verify=value)
+
+
+def test_the_defaults_are_the_tutorials():
+    config = parse(["mnist"])
+    assert (config.epochs, config.batch_size, config.latent_size) == (200, 128, 100)
+    assert (config.lr, config.beta1, config.beta2) == (0.0002, 0.5, 0.999)
+    assert (config.train_url, config.log_frequency, config.dataset) == ("./result", 10, "auto")
+
+
+WRONG = {
+    "--epochs 0": ["--epochs 0", "1 or more"],
+    "--epochs -3": ["--epochs -3", "1 or more"],
+    "--epochs many": ["--epochs", "'many'"],
+    "--batch_size 1.5": ["--batch-size", "'1.5'"],
+    "--batch_size 1": ["--batch_size 1", "2 or more"],
+    "--lr 0": ["--lr", "above 0"],
+    "--lr nan": ["--lr", "above 0"],
+    "--beta1 1.5": ["--beta1", "between 0 and 1"],
+    "--seed -1": ["--seed", "from 0"],
+    "--keep 0": ["--keep 0", "1 or more"],
+    "--log_frequency 0": ["--log_frequency 0", "1 or more"],
+    "--epoch 3": ["--epoch", "did you mean --epochs"],
+    "--latentsize 3": ["--latentsize", "did you mean --latent-size"],
+    "--mode fast": ["fast", "graph", "pynative"],
+    "--device_target TPU": ["TPU", "Ascend"],
+    "--verify yes": ["yes", "True", "False"],
+    "--dataset cifar": ["cifar", "digits"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_a_wrong_value_is_one_line_with_the_way_out(arguments, capsys):
+    assert main(["mnist", *arguments.split()]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("mindgan: ")
+    assert not set("╭│─╰") & set(said.err)
+    for part in WRONG[arguments]:
+        assert part in said.err
+
+
+def test_an_unknown_command_names_those_there_are(capsys):
+    assert main(["mnits"]) == 2
+    said = capsys.readouterr().err
+    assert "mnits" in said
+    assert "mnist, generate, export, render, metrics, data" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_is_a_map_of_the_commands(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    for command in ("mnist", "generate", "export", "render", "metrics", "data"):
+        assert f"• {command}" in shown
+    assert "Raises" not in shown
+
+
+@pytest.mark.parametrize("command", ["mnist", "generate", "export", "render", "metrics", "data"])
+def test_every_option_is_explained(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert "(default:" in shown
+    assert "Raises" not in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["generate --num 0", "generate --seed -1", "generate --walk_frames -1", "export --batch_size 0", "metrics --num 1",
+     "metrics --seed -1", "export --format onnx --out a.mindir"],
+)  # fmt: skip
+def test_the_other_commands_check_too(arguments):
+    with pytest.raises(UserError, match="--"):
+        parse(arguments.split())

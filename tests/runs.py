@@ -1,0 +1,33 @@
+"""Small trainings through the real command."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = ["--dataset", "digits", "--batch_size", "256", "--latent_size", "8", "--log_frequency", "2"]
+STEPS_PER_EPOCH = 5  # of the 1,497 embedded digits
+
+
+def mindgan(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
+    """`python -m mindgan` in a process of its own, on the CPU, as from a shell."""
+    return subprocess.run(
+        [sys.executable, "-m", "mindgan", *arguments],
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}, timeout=300,
+    )  # fmt: skip
+
+
+def stop_when(line: str, number: signal.Signals, *arguments: str, cwd: Path) -> int:
+    """Starts the command and sends it a signal as soon as it prints `line`; the exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mindgan", *arguments], stdout=subprocess.PIPE, text=True, cwd=cwd
+    )
+    assert process.stdout is not None
+    for told in process.stdout:
+        if line in told:
+            process.send_signal(number)
+            break
+    process.stdout.read()
+    process.stdout.close()
+    return process.wait(timeout=120)
