@@ -25,7 +25,7 @@ print(json.dumps({
     "final": [final_loss_d, final_loss_g],
     "new_digits": list(new_digits.shape),
     "distinct": len({digit.tobytes() for digit in new_digits}),
-    "verdicts": [float(d_on_real.mean()), float(d_on_fake.mean())],
+    "verdicts": [float(d_on_test.mean()), float(d_on_fake.mean())],
     "walk": list(walk.shape),
     "export": [difference, mindir_difference],
 }))

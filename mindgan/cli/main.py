@@ -70,7 +70,7 @@ def parse(arguments: list[str]) -> object:
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Command,  # type: ignore[arg-type]
+                Command,
                 prog="mindgan",
                 description=DESCRIPTION,
                 args=arguments or ["--help"],

@@ -121,11 +121,12 @@ class Server:
         self.closing.wait(60)
 
     def flood(self, request: BaseHTTPRequestHandler) -> None:
-        """Announces no length and never stops sending."""
+        """Announces no length, sends 32 MB (no more, for the sake of the disk where nobody stops it) and never ends."""
         request.send_response(200)
         request.end_headers()
-        while not self.closing.is_set():
-            request.wfile.write(bytes(1 << 16))
+        for _ in range(32):
+            request.wfile.write(bytes(1 << 20))
+        self.closing.wait(60)
 
     def close(self) -> None:
         self.closing.set()

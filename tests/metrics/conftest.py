@@ -12,9 +12,9 @@ from mindgan.runtime import device
 @pytest.fixture
 def graph_mode() -> Iterator[None]:
     """Compiled networks on the CPU, also for the test after one that changed the mode."""
-    device.configure("CPU", "graph", convolutions=True)
+    device.configure("CPU", "graph")
     yield
-    device.configure("CPU", "graph", convolutions=True)
+    device.configure("CPU", "graph")
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def digit_set() -> DigitSet:
 @pytest.fixture(scope="session")
 def trained(digit_set: DigitSet):
     """A classifier after 66 steps, which names most of the test digits right."""
-    device.configure("CPU", "graph", convolutions=True)
+    device.configure("CPU", "graph")
     from mindgan.metrics.digit_features import train
 
     return train(digit_set.images, digit_set.labels, seed=0, epochs=6, say=lambda line: None)

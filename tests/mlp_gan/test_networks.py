@@ -59,6 +59,13 @@ def test_the_discriminator_is_the_tutorials():
     np.testing.assert_allclose(probs, x, rtol=1e-4, atol=1e-7)
 
 
+def weighted_by(layer, weight):
+    def weighted(x):
+        return (layer(x) * weight).sum()
+
+    return weighted
+
+
 @pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE])
 def test_batch_norm_has_the_values_gradients_and_statistics_of_mindspores(mode):
     ms.set_context(mode=mode)
@@ -68,11 +75,7 @@ def test_batch_norm_has_the_values_gradients_and_statistics_of_mindspores(mode):
     for norm in (BatchNorm(4), nn.BatchNorm1d(num_features=4)):
         disturb(norm, 6)
         norm.set_train()
-
-        def weighted(x, norm=norm):
-            return (norm(x) * weight).sum()
-
-        value, (grad_x, grads) = ms.value_and_grad(weighted, 0, norm.trainable_params())(x)
+        value, (grad_x, grads) = ms.value_and_grad(weighted_by(norm, weight), 0, norm.trainable_params())(x)
         found.append([value, grad_x, *grads, norm.moving_mean, norm.moving_variance])
     ms.set_context(mode=ms.GRAPH_MODE)
     for ours, stock in zip(*found, strict=True):
