@@ -118,7 +118,7 @@ def _reload(path: Path, file_format: Format, inputs: dict[str, np.ndarray]) -> d
     script = _RELOAD_MINDIR if file_format == "mindir" else _RELOAD_ONNX
     with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
         source, results = os.path.join(folder, "inputs.npz"), os.path.join(folder, "outputs.npz")
-        np.savez(source, **inputs)  # type: ignore[arg-type]
+        np.savez(source, **inputs)
         command = [sys.executable, "-I", "-c", script, str(path.resolve()), source, results]
         done = subprocess.run(command, capture_output=True, text=True, timeout=RELOAD_SECONDS, cwd=folder)
         if done.returncode:

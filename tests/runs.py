@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 TINY = ["--dataset", "digits", "--batch_size", "256", "--latent_size", "8", "--log_frequency", "2"]
 STEPS_PER_EPOCH = 5  # of the 1,497 embedded digits
 
@@ -31,3 +34,9 @@ def stop_when(line: str, number: signal.Signals, *arguments: str, cwd: Path) -> 
     process.stdout.read()
     process.stdout.close()
     return process.wait(timeout=120)
+
+
+def pixels(path: Path) -> np.ndarray:
+    """A picture's pixels as int16, so that differences have a sign."""
+    with Image.open(path) as image:
+        return np.asarray(image, np.int16)

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 from PIL import Image
-from runs import STEPS_PER_EPOCH, TINY, mindgan, stop_when
+from runs import STEPS_PER_EPOCH, TINY, mindgan, pixels, stop_when
 
 from mindgan.runtime import jsonl
 from mindgan.runtime.run_directory import RunDirectory
@@ -38,7 +38,8 @@ def test_everything_promised_is_there(whole):
     assert [epoch for epoch, _ in run.sample_images()] == [0, 1, 2, 3]
     assert [epoch for epoch, _ in run.networks("Discriminator")] == [0, 1, 2, 3]
     assert list(run.events.glob("events.out.tfevents.*"))
-    assert Image.open(run.gif).n_frames >= 2
+    with Image.open(run.gif) as gif:
+        assert gif.n_frames >= 2
 
 
 def test_nothing_else_is_left_in_the_users_folder(whole):
@@ -131,7 +132,7 @@ def test_the_images_are_those_of_the_checkpoint(whole):
     run = RunDirectory(whole[0] / "result")
     sampler = sample.load_sampler(run.network("Generator", 3))
     drawn = image_grid(sampler.images(sample.fixed_latents(8)), columns=5, scale=2)
-    np.testing.assert_array_equal(np.asarray(Image.open(run.image(3))), drawn)
+    np.testing.assert_array_equal(pixels(run.image(3)), drawn)
     mindir = sample.load_sampler(run.mindir)
     assert mindir.latent_size == 8
     latents = sample.random_latents(1, 7, 8)

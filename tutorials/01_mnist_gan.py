@@ -285,8 +285,8 @@ print(f"length of a latent vector: {np.linalg.norm(latents, axis=1).mean():.2f}"
 
 # %% [markdown]
 # The last number is no accident: the length of a vector of 100 standard normal numbers is close to
-# $\sqrt{100} = 10$, hardly ever 8 or 12. In a hundred dimensions the normal distribution is a thin shell. We come back
-# to this when we walk from one digit to another.
+# $\sqrt{100} = 10$, hardly ever below 8 or above 12. In a hundred dimensions the normal distribution is a thin shell.
+# We come back to this when we walk from one digit to another.
 
 # %% [markdown]
 # ## 3. The networks, by hand
@@ -630,10 +630,14 @@ print(*shown, sep="\n")
 # %% [markdown]
 # ## 7. The loss curves
 #
-# The package draws them at the end of each training. Thin lines are single steps, bold ones the means of the epochs,
-# dashed ones the equilibrium of section 1.
+# The package draws them at the end of each training; `render` draws them, the film and the report again whenever you
+# like, also of a training that you stopped. Thin lines are single steps, bold ones the means of the epochs, dashed ones
+# the equilibrium of section 1.
 
 # %%
+from mindgan.mlp_gan.results import render
+
+render(run.root)
 Image(filename=str(run.loss), width=640)
 
 # %%

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import make_atomically, write_atomically
+from mindgan.runtime.files import write_atomically
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training.state import TrainState
 
@@ -83,23 +83,18 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def save_network(path: Path, network: nn.Cell) -> None:
-    """A plain MindSpore checkpoint of one network, written atomically and readable by its owner's programs.
+    """A plain MindSpore checkpoint of one network, written atomically.
+
+    It is made in a scratch folder: MindSpore's own writing deletes the old file first and, on a full disk, leaves a
+    part and an error that says something else.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-
-    def write(temporary: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
+        scratch = Path(folder, path.name)
         try:
-            ms.save_checkpoint(network, str(temporary))
-        except RuntimeError as error:  # what MindSpore makes of an OSError
-            raise OSError(*_cause(error)) from error
-        os.chmod(temporary, 0o644)  # MindSpore leaves 0400, which its owner cannot sync
-
-    make_atomically(path, write)
-
-
-def _cause(error: BaseException) -> tuple:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error).splitlines()[0])
+            ms.save_checkpoint(network, str(scratch))
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{folder} cannot be written; free some room there or set TMPDIR") from error
+        write_atomically(path, scratch.read_bytes())

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
-from runs import TINY, mindgan
+from PIL import Image, ImageSequence
+from runs import TINY, mindgan, pixels
 
 from mindgan.cli.main import main
 
@@ -30,10 +30,10 @@ def test_generate_from_each_kind_of_source(run, source, tmp_path):
     assert main(["generate", "--source", str(run / source), "--out", str(tmp_path), "--num", "7", "--seed", "3"]) == 0
     digits = sorted(tmp_path.glob("digit_*.png"))
     assert len(digits) == 7
-    assert Image.open(digits[0]).size == (28, 28)
+    assert pixels(digits[0]).shape == (28, 28)
     other = tmp_path / "again"
     assert main(["generate", "--source", str(run), "--out", str(other), "--num", "9", "--seed", "3"]) == 0
-    one, same = (np.asarray(Image.open(path), np.int16) for path in (digits[6], other / digits[6].name))
+    one, same = (pixels(path) for path in (digits[6], other / digits[6].name))
     assert np.abs(one - same).max() <= 1  # the MindIR's rounding may differ in the last bit
 
 
@@ -42,19 +42,16 @@ def test_another_seed_gives_other_digits(run, tmp_path):
         assert (
             main(["generate", "--source", str(run), "--out", str(tmp_path / seed), "--num", "1", "--seed", seed]) == 0
         )
-    one, other = (np.asarray(Image.open(tmp_path / seed / "digit_0000.png"), np.int16) for seed in "01")
+    one, other = (pixels(tmp_path / seed / "digit_0000.png") for seed in "01")
     assert np.abs(one - other).max() > 10
 
 
 def test_a_walk_is_a_gif_that_closes(run, tmp_path):
     arguments = ["--source", str(run), "--out", str(tmp_path), "--num", "1", "--walk_frames", "12"]
     assert main(["generate", *arguments]) == 0
-    walk = Image.open(tmp_path / "walk.gif")
-    assert walk.n_frames == 12
-    frames = []
-    for index in range(12):
-        walk.seek(index)
-        frames.append(np.asarray(walk.convert("L"), np.float64))
+    with Image.open(tmp_path / "walk.gif") as walk:
+        frames = [np.asarray(frame.convert("L"), np.float64) for frame in ImageSequence.Iterator(walk)]
+    assert len(frames) == 12
     steps = [np.abs(frames[index] - frames[index - 1]).mean() for index in range(12)]
     assert steps[0] < 3 * np.median(steps)  # from the last frame to the first is a step like the others
 
@@ -109,7 +106,7 @@ def test_data_counts_and_previews(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "1497 training images" in told
     assert "UCI" in told
-    assert Image.open(preview).size == (10 * 58 + 2, 10 * 58 + 2)
+    assert pixels(preview).shape == (10 * 58 + 2, 10 * 58 + 2)
 
 
 def test_what_is_no_generator_is_told(run, tmp_path, capsys):
