@@ -109,7 +109,7 @@ def test_direction(module):
         ("mindgan.data.idx", "from mindgan.render.grids import save"),
         ("mindgan.data.idx", "def f():\n    import mindgan.training.trainer"),
         ("mindgan.mlp_gan.step", "from mindgan.stylegan2 import ops"),
-        ("mindgan.mlp_gan.recipe", "from mindgan import export"),
+        ("mindgan.export", "from mindgan.mlp_gan import recipe"),
         ("mindgan.modelarts.job", "from mindgan.cli.main import main"),
         ("mindgan.export", "from mindgan.cli import main"),
         ("mindgan.data.idx", "from . import batches"),

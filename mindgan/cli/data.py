@@ -2,25 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+
+from mindgan.data.mnist import DigitOptions
 
 DESCRIPTION = "Fetch and check the digits a training would see, count them, and preview them as a picture."
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(DigitOptions):
     """Look at the data."""
-
-    data_url: str | None = None
-    """Folder with the MNIST files (IDX, plain or .gz), or with them in train/ and test/. Without it: ./MNIST_Data,
-    else a download into it."""
-
-    dataset: Literal["auto", "mnist", "digits"] = "auto"
-    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
-    be had."""
-
-    verify: bool = True
-    """Whether files in --data_url must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
 
     preview: str = "./digits.png"
     """The picture to write: ten images of each class, a class a row."""

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mindgan.runtime.device import DeviceTarget
+from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import UserError
 
 DESCRIPTION = "New digits from a trained generator: single images, a grid, and a walk through the latents as GIF."
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(DeviceOptions):
     """Generate digits."""
 
     source: str = "./result"
@@ -27,9 +27,6 @@ class Options:
 
     walk_frames: int = 0
     """Frames of a closed latent walk, written as walk.gif; 0 for none."""
-
-    device_target: DeviceTarget = "auto"
-    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
 
     def __post_init__(self) -> None:
         if self.num < 1:

@@ -91,6 +91,8 @@ def one_line(box: str) -> str:
             sections.append([])
         elif row.strip() and row[0] not in "╭╰":
             sections[-1].append(row.strip())
+    if not box.lstrip().startswith("╭"):  # framed in ASCII, the title is a section and not part of the frame
+        sections = sections[1:]
     text = " ".join(sections[0]).rstrip(".")
     for section in sections[1:]:
         if section and section[0].startswith("Perhaps you meant"):

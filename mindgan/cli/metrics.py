@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from mindgan.runtime.device import DeviceTarget
+from mindgan.data.mnist import DigitOptions
+from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import UserError
 
 DESCRIPTION = (
@@ -14,31 +14,17 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(DeviceOptions, DigitOptions):
     """Measure digits."""
 
     source: str = "./result"
-    """A run's folder (its newest checkpoint is taken), a Generator .ckpt, a .mindir, or images: a .npy file of uint8
-    [N, 1, 28, 28]."""
+    """A run's folder (its newest checkpoint), a .ckpt, a .mindir, or a .npy of uint8 images [N, 1, 28, 28]."""
 
     num: int = 10_000
     """How many digits to generate; distances are comparable between equal numbers only."""
 
     seed: int = 0
     """Seed of the latents."""
-
-    data_url: str | None = None
-    """Folder with the MNIST files; without it ./MNIST_Data, else a download into it."""
-
-    dataset: Literal["auto", "mnist", "digits"] = "auto"
-    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
-    be had."""
-
-    verify: bool = True
-    """Whether files in --data_url must be MNIST's own, by MD5."""
-
-    device_target: DeviceTarget = "auto"
-    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
 
     def __post_init__(self) -> None:
         if self.num < 2:

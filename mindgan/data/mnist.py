@@ -18,6 +18,20 @@ DEFAULT_FOLDER = Path("MNIST_Data")  # in the working folder; the tutorial's nam
 _EMBEDDED = Path(__file__).with_name("digits")
 
 
+@dataclass(frozen=True)
+class DigitOptions:
+    """Which digits: the options of every command that reads them."""
+
+    data_url: str | None = None
+    """Folder with the MNIST files, plain or .gz, or with train/ and test/; without it ./MNIST_Data or a download."""
+
+    dataset: Dataset = "auto"
+    """mnist insists on MNIST; digits is the small set in the package; auto takes it where MNIST cannot be had."""
+
+    verify: bool = True
+    """Whether the files must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
+
+
 @dataclass(frozen=True, eq=False)
 class DigitSet:
     """Handwritten digits, white on black; training and test set share no image. The arrays are read-only."""

@@ -186,7 +186,7 @@ def load_or_train(digit_set: DigitSet, *, cache: Path | None = None, say: Say) -
 def cache_folder() -> Path:
     """The folder of caches: ``MINDGAN_CACHE``, else ``mindgan`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get("MINDGAN_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # the XDG base directory specification has relative and empty paths ignored
         base = Path(os.path.expanduser("~/.cache"))
@@ -202,7 +202,7 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape};".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -2,16 +2,16 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal
 
-from mindgan.runtime.device import DeviceTarget, Mode
+from mindgan.data.mnist import DigitOptions
+from mindgan.runtime.device import DeviceOptions, Mode
 from mindgan.runtime.errors import UserError
 
 _AT_LEAST_ONE = ("epochs", "batch_size", "latent_size", "log_frequency", "keep")
 
 
 @dataclass(frozen=True)
-class MlpGanConfig:
+class MlpGanConfig(DeviceOptions, DigitOptions):
     """Train the MLP GAN of MindSpore's tutorial "GAN for Image Generation" on handwritten digits.
 
     The same command on the same --train_url goes on where it stopped.
@@ -20,19 +20,8 @@ class MlpGanConfig:
         UserError: a value is out of its range.
     """
 
-    data_url: str | None = None
-    """Folder with the MNIST files (IDX, plain or .gz), or with them in train/ and test/. Without it: ./MNIST_Data,
-    else a download into it."""
-
     train_url: str = "./result"
     """Folder for everything the run makes."""
-
-    dataset: Literal["auto", "mnist", "digits"] = "auto"
-    """mnist insists on MNIST; digits is the small set that comes with the package; auto takes it where MNIST cannot
-    be had."""
-
-    verify: bool = True
-    """Whether files in --data_url must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
 
     epochs: int = 200
     """How often the generator and the discriminator see every training image."""
@@ -54,9 +43,6 @@ class MlpGanConfig:
 
     seed: int = 1
     """Seed of the initial weights, the order of the images and the latents."""
-
-    device_target: DeviceTarget = "auto"
-    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
 
     mode: Mode = "graph"
     """graph compiles the step; pynative runs it operation by operation, slower and easier to debug."""

@@ -35,30 +35,35 @@ def train(config: MlpGanConfig) -> bool:
         UserError: the data, the device, the folder or the settings do not do.
     """
     target = device.configure(config.device_target, config.mode)
-    console = Console()
-    digits = load(config.dataset, config.data_url, verify=config.verify, say=console.say)
-    batches = Batches(digits.images, batch_size=config.batch_size, seed=config.seed)
-    run = RunDirectory(config.train_url)
-    run.create()  # only now: whatever is wrong with the data leaves nothing behind
-    console.log_to(run.log)
-    _claim(run, config, digits, batches, target)
-    state = make_state(config)
-    if checkpoint.restore_newest(run, state, say=console.say):
-        console.say(f"going on after {state.nimg} images")
-    generator = state.cells["generator"]
+    with Console() as console:
+        digits = load(config.dataset, config.data_url, verify=config.verify, say=console.say)
+        batches = Batches(digits.images, batch_size=config.batch_size, seed=config.seed)
+        run = RunDirectory(config.train_url)
+        run.create()  # only now: whatever is wrong with the data leaves nothing behind
+        console.log_to(run.log)
+        run.remove_parts()
+        _claim(run, config, digits, batches, target)
+        state = make_state(config)
+        if checkpoint.restore_newest(run, state, say=console.say):
+            console.say(f"going on after {state.nimg} images")
+        console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; see {run.root}")
+        _save_real(run, config, digits)
+        complete = _train(run, config, state, batches, console)
+        if complete:
+            _finish(run, config, state.cells["generator"], console)
+        return complete
+
+
+def _train(run: RunDirectory, config: MlpGanConfig, state: TrainState, batches: Batches, console: Console) -> bool:
+    generator, discriminator = state.cells["generator"], state.cells["discriminator"]
     schedule = Schedule(config.batch_size, batches.steps_per_epoch, config.epochs)
-    console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; output goes to {run.root}")
-    _save_real(run, config, digits)
     hooks = [
         Tell(console, schedule, log_frequency=config.log_frequency, lr=config.lr),
         Record(run, log_frequency=config.log_frequency, lr=config.lr),
         DrawSamples(run, lambda epoch: _draw(run, generator, epoch)),
-        Save(run, {"Generator": generator, "Discriminator": state.cells["discriminator"]}, keep=config.keep),
+        Save(run, {"Generator": generator, "Discriminator": discriminator}, keep=config.keep),
     ]
-    complete = train_loop(state, make_step(state, batches, config), schedule, hooks)
-    if complete:
-        _finish(run, config, generator, console)
-    return complete
+    return train_loop(state, make_step(state, batches, config), schedule, hooks)
 
 
 def make_state(config: MlpGanConfig) -> TrainState:

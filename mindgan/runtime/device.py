@@ -6,6 +6,7 @@ prepared, so import the modules that need MindSpore after this one.
 
 import os
 import tempfile
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
@@ -13,6 +14,15 @@ from mindgan.runtime.errors import UserError
 
 DeviceTarget = Literal["auto", "CPU", "GPU", "Ascend"]
 Mode = Literal["graph", "pynative"]
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where to compute: the option of every command that does."""
+
+    device_target: DeviceTarget = "auto"
+    """Where to compute; auto takes Ascend, GPU or CPU, the first that is there."""
+
 
 # (package, first good version, first bad version, why)
 _VERSIONS = (

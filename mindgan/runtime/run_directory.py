@@ -41,7 +41,7 @@ class RunDirectory:
         self.report = self.root / "report.html"
 
     def create(self) -> None:
-        """Makes the folder and removes what a killed run left half-written.
+        """Makes the folder.
 
         Raises:
             UserError: it cannot be made or written.
@@ -49,14 +49,17 @@ class RunDirectory:
         try:
             for folder in (self.root, self.images, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
-            for part in self.root.rglob(".*.part*"):
-                part.unlink()
         except OSError as error:
             raise UserError(
                 f"--train_url {self.root} cannot be written: {error.strerror}; name another folder"
             ) from error
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
+
+    def remove_parts(self) -> None:
+        """Removes what a killed run left half-written; only who holds the run's log may."""
+        for part in self.root.rglob(".*.part*"):
+            part.unlink(missing_ok=True)
 
     def image(self, epoch: int) -> Path:
         """The samples drawn after `epoch`."""

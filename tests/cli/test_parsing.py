@@ -2,7 +2,7 @@
 
 import pytest
 
-from mindgan.cli.main import main, parse
+from mindgan.cli.main import main, one_line, parse
 from mindgan.mlp_gan.config import MlpGanConfig
 from mindgan.runtime.errors import UserError
 
@@ -56,6 +56,33 @@ def test_a_wrong_value_is_one_line_with_the_way_out(arguments, capsys):
     assert not set("╭│─╰") & set(said.err)
     for part in WRONG[arguments]:
         assert part in said.err
+
+
+UNICODE = """╭─ Unrecognized options ─────────────────╮
+│ Unrecognized options: --epoch, 3       │
+│ ────────────────────────────────────── │
+│ Perhaps you meant:                     │
+│     --epochs INT                       │
+│         How often.                     │
+│ ────────────────────────────────────── │
+│ For full helptext, run mindgan --help  │
+╰────────────────────────────────────────╯
+"""
+ASCII = """ Unrecognized options
+ ----------------------------------------
+  Unrecognized options: --epoch, 3
+  ----------------------------------------
+  Perhaps you meant:
+      --epochs INT
+          How often.
+  ----------------------------------------
+  For full helptext, run mindgan --help
+"""
+
+
+@pytest.mark.parametrize("box", [UNICODE, ASCII])
+def test_the_parsers_frame_becomes_a_line(box):
+    assert one_line(box) == "Unrecognized options: --epoch, 3; did you mean --epochs? (see mindgan --help)"
 
 
 def test_an_unknown_command_names_those_there_are(capsys):

@@ -47,7 +47,14 @@ def test_equals_the_textbook_formula(size):
 def test_is_symmetric_and_zero_for_equal_gaussians():
     a, b = gaussian(40, 3), gaussian(40, 4)
     assert frechet_distance(*a, *b) == pytest.approx(frechet_distance(*b, *a), rel=1e-12)
-    assert 0 <= frechet_distance(*a, *a) < 1e-10
+    assert all(0 <= frechet_distance(*each, *each) < 1e-10 for each in (gaussian(40, seed) for seed in range(20)))
+
+
+def test_covariances_in_orthogonal_subspaces_do_not_overlap():
+    basis = np.linalg.qr(np.random.default_rng(15).normal(size=(120, 120)))[0]
+    first, second = basis[:, :60], basis[:, 60:]
+    distance = frechet_distance(np.zeros(120), first @ first.T, np.zeros(120), second @ second.T)
+    assert distance == pytest.approx(60 + 60, rel=1e-12)
 
 
 def test_rank_deficient_covariances_equal_the_distance_within_their_subspace():

@@ -15,13 +15,13 @@ def test_keeps_the_newest_by_number_not_by_name(tmp_path):
     assert [epoch for epoch, _ in run.networks("Discriminator")] == [2, 9, 10, 11]
 
 
-def test_creating_removes_what_a_kill_left(tmp_path):
+def test_what_a_kill_left_is_removed(tmp_path):
     run = RunDirectory(tmp_path)
     run.create()
     part = run.checkpoints / ".Generator3.part.ckpt"
     part.touch()
     run.image(3).touch()
-    run.create()
+    run.remove_parts()
     assert not part.exists()
     assert run.sample_images() == [(3, run.image(3))]
 
