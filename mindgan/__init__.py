@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from mindgan.data.mnist import DigitSet as DigitSet
     from mindgan.data.mnist import load as load_digits
     from mindgan.export import export_generator as export_generator
+    from mindgan.metrics.digits import score as digit_scores
     from mindgan.mlp_gan.config import MlpGanConfig as MlpGanConfig
+    from mindgan.mlp_gan.generate import generate as generate_digits
     from mindgan.mlp_gan.networks import Discriminator as MlpDiscriminator
     from mindgan.mlp_gan.networks import Generator as MlpGenerator
     from mindgan.mlp_gan.recipe import train as train_mlp_gan
+    from mindgan.mlp_gan.results import render as render_run
     from mindgan.mlp_gan.sample import load_generator as load_generator
     from mindgan.mlp_gan.step import TrainStep as MlpTrainStep
     from mindgan.runtime.device import configure as configure
@@ -29,9 +32,12 @@ _HOMES = {
     "MlpTrainStep": "mindgan.mlp_gan.step:TrainStep",
     "UserError": "mindgan.runtime.errors:UserError",
     "configure": "mindgan.runtime.device:configure",
+    "digit_scores": "mindgan.metrics.digits:score",
     "export_generator": "mindgan.export:export_generator",
+    "generate_digits": "mindgan.mlp_gan.generate:generate",
     "load_digits": "mindgan.data.mnist:load",
     "load_generator": "mindgan.mlp_gan.sample:load_generator",
+    "render_run": "mindgan.mlp_gan.results:render",
     "train_mlp_gan": "mindgan.mlp_gan.recipe:train",
 }
 __all__ = [*_HOMES, "__version__"]

@@ -1,4 +1,4 @@
-"""Prepares the process once: the device, compiled mode, fast convolutions, no litter in the working folder."""
+"""Prepares the process once: the device, compiled mode, no litter in the working folder."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from mindgan.runtime import device
 
 @pytest.fixture(scope="session", autouse=True)
 def _configured_device() -> None:
-    device.configure("CPU", "graph", convolutions=True)
+    device.configure("CPU", "graph")
 
 
 @pytest.fixture

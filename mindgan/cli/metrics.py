@@ -13,6 +13,9 @@ DESCRIPTION = (
 )
 
 
+USUAL_NUM = 10_000
+
+
 @dataclass(frozen=True)
 class Options(DeviceOptions, DigitOptions):
     """Measure digits."""
@@ -20,7 +23,7 @@ class Options(DeviceOptions, DigitOptions):
     source: str = "./result"
     """A run's folder (its newest checkpoint), a .ckpt, a .mindir, or a .npy of uint8 images [N, 1, 28, 28]."""
 
-    num: int = 10_000
+    num: int = USUAL_NUM
     """How many digits to generate; distances are comparable between equal numbers only."""
 
     seed: int = 0
@@ -37,13 +40,15 @@ def run(options: Options) -> int:
     """Prints the scores, one a line."""
     from mindgan.runtime import device
 
-    device.configure(options.device_target, convolutions=True)
+    device.configure(options.device_target)
     from mindgan.data.mnist import load
     from mindgan.metrics.digits import score
 
     digits = load(options.dataset, options.data_url, verify=options.verify)
     scores = score(_images(options), digits, say=print)
     print(f"MNIST-FID            {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
+    if scores.num_samples < USUAL_NUM:
+        print(f"                     (fewer than {USUAL_NUM:,} samples score higher: compare equal numbers only)")
     print(f"class entropy        {scores.class_entropy_bits:.4f} bits of 3.3219")
     print("digits 0 to 9        " + " ".join(map(str, scores.class_counts)))
     print(f"classifier accuracy  {scores.classifier_accuracy:.4f}")

@@ -69,14 +69,12 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph", *, convolutions: bool = False) -> str:
+def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph") -> str:
     """Chooses the device and the mode for this process.
 
     Args:
         device_target: ``'auto'`` takes Ascend, GPU or CPU, the first that is there.
         mode: ``'graph'`` compiles each top Cell, ``'pynative'`` runs operation by operation.
-        convolutions: whether the networks convolve. MindSpore 2.9 and 2.10 pick oneDNN's reference convolution, a
-            hundred times slower, on CPUs with AVX-512 unless told to use AVX2; matrix products prefer AVX-512.
 
     Returns:
         The device in use: ``'CPU'``, ``'GPU'`` or ``'Ascend'``.
@@ -85,8 +83,6 @@ def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph", *, con
         UserError: a package has a version that breaks, or there is no such device.
     """
     check_packages()
-    if convolutions:
-        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     import mindspore as ms
 
     target = _choose(device_target)

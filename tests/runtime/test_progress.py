@@ -1,4 +1,8 @@
 import multiprocessing
+import os
+import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -34,3 +38,40 @@ def test_a_run_that_another_process_writes_to_is_refused(tmp_path):
     other.join()
     with Console() as console:
         console.log_to(tmp_path / "log.txt")
+
+
+BAR = """
+from mindgan.runtime.progress import Console
+with Console() as console:
+    console.start_bar(total=8, done=2)
+    for _ in range(6):
+        console.advance(loss_d=1.25, loss_g=0.75)
+    console.say("a line above")
+"""
+
+
+def shown_on_a_terminal(source: str) -> str:
+    """What a program writes to a terminal of 40 rows and 110 columns."""
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+    try:
+        subprocess.run([sys.executable, "-c", source], stdout=theirs, stderr=theirs, check=True, timeout=120)
+        return os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_terminal_shows_a_bar_with_losses_and_time_left():
+    shown = shown_on_a_terminal(BAR)
+    assert "2/8 [" in shown
+    assert "8/8 [" in shown
+    assert "loss_d=1.2500, loss_g=0.7500" in shown
+    assert "a line above" in shown
+
+
+def test_a_file_shows_no_bar():
+    done = subprocess.run([sys.executable, "-c", BAR], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == ""
+    assert done.stdout == "a line above\n"
