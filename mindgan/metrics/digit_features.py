@@ -37,9 +37,9 @@ Say = Callable[[str], None]
 class Convolution(nn.Cell):
     """5x5 convolution of stride 2, padded by 2: x [N, in, H, W] to [N, out, H / 2, W / 2]; H and W are even.
 
-    Written as a product of patches and weights. On CPUs with AVX-512 `nn.Conv2d` is many times slower unless oneDNN was
-    told otherwise before the first operation of the process (see `mindgan.runtime.device.configure`), which is too
-    late for whoever trains a GAN without convolutions and then scores it.
+    Written as a product of patches and weights. On CPUs with AVX-512 MindSpore 2.10's `nn.Conv2d` is many times slower
+    unless the environment variable ONEDNN_MAX_CPU_ISA says AVX2 before the first operation of the process, which is
+    too late for whoever trains a GAN and then scores it.
     """
 
     def __init__(self, in_channels: int, out_channels: int):

@@ -32,9 +32,12 @@ def read_config(run: RunDirectory) -> dict:
     if not run.config.is_file():
         raise UserError(f"{run.root} is no run: it has no config.json; name the --train_url of a training")
     try:
-        return json.loads(run.config.read_bytes())
+        config = json.loads(run.config.read_bytes())
     except ValueError as error:
         raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
+    if not isinstance(config, dict) or not {"settings", "run", "versions"} <= config.keys():
+        raise UserError(f"{run.config} is not of mindgan; name the --train_url of a training")
+    return config
 
 
 def render(root: str | Path) -> list[Path]:

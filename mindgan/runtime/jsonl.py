@@ -8,15 +8,18 @@ from mindgan.runtime.errors import UserError
 
 
 def read_lines(path: Path) -> list[dict]:
-    """The whole lines of a .jsonl file; a line that was torn by a kill ends it. An absent file has none."""
+    """The whole lines of a .jsonl file; a line that is none, as a kill can leave, ends it. An absent file has none."""
     lines: list[dict] = []
     if not path.exists():
         return lines
     for line in path.read_bytes().splitlines():
         try:
-            lines.append(json.loads(line))
+            value = json.loads(line)
         except ValueError:
             break
+        if not isinstance(value, dict):
+            break
+        lines.append(value)
     return lines
 
 

@@ -128,6 +128,9 @@ def test_what_is_no_run_is_told(tmp_path, capsys):
     assert "no config.json" in failing(["render", "--run", tmp_path], capsys)
     (tmp_path / "config.json").write_text("{")
     assert "is damaged" in failing(["render", "--run", tmp_path], capsys)
+    for other in ("[]", '{"name": "an app"}'):
+        (tmp_path / "config.json").write_text(other)
+        assert "is not of mindgan" in failing(["render", "--run", tmp_path], capsys)
 
 
 def test_more_images_a_batch_than_there_are(tmp_path, capsys):

@@ -66,6 +66,8 @@ def test_a_torn_last_line_is_dropped(tmp_path):
     with open(path, "ab") as file:
         file.write(b'{"nimg": 3, "lo')
     assert jsonl.read_lines(path) == [{"nimg": 1}, {"nimg": 2}]
+    path.write_bytes(b'{"nimg": 1}\n7\n{"nimg": 2}\n')
+    assert jsonl.read_lines(path) == [{"nimg": 1}]
     jsonl.keep_lines(path, [{"nimg": 1}])
     assert path.read_bytes() == b'{"nimg": 1}\n'
     assert jsonl.read_lines(tmp_path / "absent.jsonl") == []
