@@ -44,7 +44,7 @@
 # |---|---|---|---|
 # | `smoke` | the small set that comes with mindgan | 2 | seconds; the digits stay fog |
 # | `short` | MNIST | 50 | about a quarter of an hour; most digits can be read |
-# | `full` (the default) | MNIST | 200 | about an hour; what the lesson is about |
+# | `full` (the default) | MNIST | 200 | 45 minutes to an hour; what the lesson is about |
 #
 # An hour is no loss: **you can stop the training whenever you like and run the cell again, and it goes on where it
 # stopped.** A training that is already complete is simply used. So you can begin with `short`, read on, and come back
@@ -659,7 +659,8 @@ print(f"mean of the last twentieth: loss_d {final_loss_d:.3f}, loss_g {final_los
 # * **From epoch 20 or so** (on MNIST) they drift slowly apart again, while the digits still get better. $D$ has half a
 #   million weights and sees the same 60,000 images over and over: it begins to know them by heart. We shall catch it
 #   at that in section 9.
-# * **In the end**, after 200 epochs on MNIST, expect `loss_d` from 1.21 to 1.24 and `loss_g` from 0.90 to 1.07.
+# * **In the end**, after 200 epochs on MNIST, expect a `loss_d` around 1.2 and a `loss_g` around 1. (The last lines that
+#   MindSpore's tutorial prints lie between 1.21 and 1.24, and between 0.90 and 1.07.)
 # * **The jitter** never stops. Each player moves the ground under the other one, so nothing settles as it does when you
 #   train a classifier.
 #
@@ -852,19 +853,20 @@ assert mindir_difference < 1e-4
 # %% [markdown]
 # ## 11. What good looks like
 #
-# On MNIST, with the default settings:
+# On MNIST, with the default settings; the losses are means of an epoch:
 #
 # | when | `loss_d` | `loss_g` | the digits |
 # |---|---|---|---|
-# | first step | 1.37 to 1.39 | 0.69 to 0.73 | snow |
-# | epoch 1 | about 1.2 | about 0.9 | strokes in the middle, many specks |
-# | epochs 2 to 3 | 1.17 to 1.19: the lowest | 1.15 to 1.18: the highest | some can be read |
-# | epoch 10 | about 1.26 | about 0.97 | many can be read; ragged edges, specks |
-# | epoch 20 | about 1.29 | about 0.90 | most can be read |
-# | epoch 100 | 1.17 to 1.28 | 0.93 to 0.97 | like the data's |
-# | epoch 200 | 1.21 to 1.24 | 0.90 to 1.07 | clean strokes; now and then one that is no digit |
+# | first step | 1.36 | 0.73 | snow |
+# | epoch 1 | 1.23 | 0.91 | blots and strokes in snow |
+# | epoch 2 | 1.17 | 1.18 | some can be guessed |
+# | epoch 10 | 1.26 | 1.01 | many can be read; ragged edges, specks |
+# | epoch 20 | 1.29 | 0.91 | most can be read |
+# | epoch 50 | 1.25 | 0.92 | firm strokes, few specks |
+# | epoch 100 | 1.20 | 1.07 | like the data's |
+# | epoch 200 | 1.18 | 1.13 | clean; now and then one that is no digit |
 #
-# Both losses jitter by a tenth or two from step to step; compare means, not single lines.
+# Yours will differ by a few hundredths with another seed, and single steps jitter by a tenth or two around the means.
 #
 # And when it does not look like that:
 #

@@ -67,7 +67,7 @@ def render(root: str | Path) -> list[Path]:
 def _save_progress_gif(path: Path, samples: list[tuple[int, Path]]) -> None:
     chosen = choose_evenly(samples, MAX_GIF_FRAMES)
     frames = [_pixels(image) for _, image in chosen]
-    save_gif(path, frames, captions=[f"epoch {epoch + 1}" for epoch, _ in chosen])
+    save_gif(path, frames, captions=[f"epoch {epoch}" for epoch, _ in chosen])
 
 
 def _pixels(path: Path) -> np.ndarray:

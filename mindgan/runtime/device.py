@@ -5,9 +5,12 @@ prepared, so import the modules that need MindSpore after this one.
 """
 
 import os
+import platform
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from mindgan.runtime.errors import UserError
@@ -114,12 +117,22 @@ def seed_initialisation(seed: int) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a run depends on, for its config.json."""
-    import platform
-
+    """Versions of what a run depends on, for its config.json; with the commit where mindgan runs from a checkout."""
     names = ("mindspore", "numpy", "mindgan")
-    found = {dist: metadata.version(dist) for dist in names if _is_installed(dist)}
-    return {"python": platform.python_version(), **found}
+    found = {package: metadata.version(package) for package in names if _is_installed(package)}
+    return {"python": platform.python_version(), **found, **_commit()}
+
+
+def _commit() -> dict[str, str]:
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return {}
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):  # no git, or one that hangs
+        return {}
+    return {"commit": done.stdout.strip()} if done.returncode == 0 else {}
 
 
 def _is_installed(package: str) -> bool:
