@@ -6,6 +6,8 @@ Networks and steps need MindSpore, which takes seconds to load, so every name be
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mindgan.runtime import device as _device
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

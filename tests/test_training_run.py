@@ -96,6 +96,7 @@ def test_killed_in_the_third_epoch_and_run_again_gives_the_same_bytes(whole, kil
 
 def test_and_the_same_state_with_both_optimisers(whole, killed):
     states = [checkpoint.read_state(RunDirectory(folder / "result").states()[-1][1]) for folder in (whole[0], killed)]
+    assert states[0][2] == states[1][2] != {}
     assert states[0][1] == states[1][1] == 4 * STEPS_PER_EPOCH * 256
     assert any("moment2" in name for name in states[0][0])
     for name, array in states[0][0].items():
@@ -121,7 +122,7 @@ def test_other_settings_are_refused(whole):
     done = mindgan(*FOUR_EPOCHS, "--lr", "0.001", cwd=whole[0])
     assert done.returncode == 2
     assert done.stderr == (
-        "mindgan: result holds a run with --lr 0.0002, not 0.001; use its settings or another --train_url\n"
+        "mindgan: result holds a run with --lr 0.0002, not 0.001; use the same again or another --train_url\n"
     )
 
 

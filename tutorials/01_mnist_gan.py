@@ -659,8 +659,8 @@ print(f"mean of the last twentieth: loss_d {final_loss_d:.3f}, loss_g {final_los
 # * **From epoch 20 or so** (on MNIST) they drift slowly apart again, while the digits still get better. $D$ has half a
 #   million weights and sees the same 60,000 images over and over: it begins to know them by heart. We shall catch it
 #   at that in section 9.
-# * **In the end**, after 200 epochs on MNIST, expect a `loss_d` around 1.2 and a `loss_g` around 1. (The last lines that
-#   MindSpore's tutorial prints lie between 1.21 and 1.24, and between 0.90 and 1.07.)
+# * **In the end**, after 200 epochs on MNIST, expect a `loss_d` around 1.2 and a `loss_g` around 1. (The last lines
+#   that MindSpore's tutorial prints lie between 1.21 and 1.24, and between 0.90 and 1.07.)
 # * **The jitter** never stops. Each player moves the ground under the other one, so nothing settles as it does when you
 #   train a classifier.
 #

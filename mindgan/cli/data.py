@@ -1,9 +1,9 @@
 """`mindgan data`: fetch, check and preview a dataset."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from mindgan.data.mnist import DigitOptions
+from mindgan.runtime.files import user_path
 
 DESCRIPTION = "Fetch and check the digits a training would see, count them, and preview them as a picture."
 
@@ -34,6 +34,6 @@ def run(options: Options) -> int:
     rows = [digits.images[digits.labels == label][:10] for label in np.unique(digits.labels)]
     blank = np.zeros((10, *digits.images.shape[1:]), np.uint8)
     preview = np.concatenate([np.concatenate([row, blank])[:10] for row in rows])
-    save_png(Path(options.preview), image_grid(preview, columns=10, scale=2))
+    save_png(user_path("--preview", options.preview), image_grid(preview, columns=10, scale=2))
     print(f"preview: {options.preview}")
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 DESCRIPTION = "Export a generator to MindIR (or ONNX); the file is reloaded without mindgan and compared first."
 
@@ -40,10 +41,10 @@ def run(options: Options) -> int:
     from mindgan.export import export_generator
     from mindgan.mlp_gan.sample import load_generator, newest_checkpoint
 
-    source = Path(options.source).expanduser()
+    source = user_path("--source", options.source)
     default = source / "model" if source.is_dir() else source.parent
     checkpoint = newest_checkpoint(source) if source.is_dir() else source
-    out = Path(options.out).expanduser() if options.out else default / f"Generator.{options.format}"
+    out = user_path("--out", options.out) if options.out is not None else default / f"Generator.{options.format}"
     generator = load_generator(checkpoint)
     print(f"exporting {checkpoint}")
     export_generator(generator, out, file_format=options.format, batch_size=options.batch_size)

@@ -1,10 +1,10 @@
 """`mindgan generate`: new digits from a trained generator."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 DESCRIPTION = "New digits from a trained generator: single images, a grid, and a walk through the latents as GIF."
 
@@ -45,7 +45,11 @@ def run(options: Options) -> int:
     from mindgan.mlp_gan.generate import generate
 
     written = generate(
-        options.source, Path(options.out), num=options.num, seed=options.seed, walk_frames=options.walk_frames
+        options.source,
+        user_path("--out", options.out),
+        num=options.num,
+        seed=options.seed,
+        walk_frames=options.walk_frames,
     )
     print("\n".join(f"{path}" for path in written))
     return 0

@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
+import threading
 from typing import Annotated
 
 import tyro
@@ -37,27 +39,43 @@ RUN = {
     data.Options: data.run,
 }
 
-INTERRUPTED = 130  # what shells give a program that Ctrl-C ended
+INTERRUPTED = 130  # what shells give a program that Ctrl-C ended; of SIGTERM too
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit code: 0 done, 2 an error the user can mend, 130 stopped by Ctrl-C.
+        The exit code: 0 done, 2 an error the user can mend, 130 stopped by Ctrl-C or SIGTERM.
     """
+    _let_sigterm_interrupt()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         return RUN[type(options)](options)  # type: ignore[operator]
     except UserError as error:
-        print(f"mindgan: {error}", file=sys.stderr)
-        return 2
+        return _fail(str(error))
     except KeyboardInterrupt:
         print("mindgan: stopped", file=sys.stderr)
         return INTERRUPTED
+    except MemoryError as error:
+        return _fail(f"there is not enough memory ({error}); use smaller numbers")
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}; mend that, then run the same command again")
+
+
+def _fail(message: str) -> int:
+    print(f"mindgan: {message}", file=sys.stderr)
+    return 2
+
+
+def _let_sigterm_interrupt() -> None:
+    """SIGTERM, as a scheduler or MindSpore itself sends it, ends like Ctrl-C: what is half-written is removed."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def parse(arguments: list[str]) -> object:

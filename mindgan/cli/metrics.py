@@ -1,11 +1,12 @@
 """`mindgan metrics`: how good generated digits are."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from zipfile import BadZipFile
 
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 DESCRIPTION = (
     "MNIST-FID (Frechet distance to the test images, in the features of a small CNN that is trained once and kept) "
@@ -30,6 +31,7 @@ class Options(DeviceOptions, DigitOptions):
     """Seed of the latents."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.num < 2:
             raise UserError(f"--num {self.num} is too small; a covariance needs 2 or more")
         if self.seed < 0:
@@ -46,7 +48,8 @@ def run(options: Options) -> int:
 
     digits = load(options.dataset, options.data_url, verify=options.verify)
     scores = score(_images(options), digits, say=print)
-    print(f"MNIST-FID            {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
+    measure = "MNIST-FID" if digits.name == "mnist" else "digits-FID"  # the two are not comparable
+    print(f"{measure:<20} {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
     if scores.num_samples < USUAL_NUM:
         print(f"                     (fewer than {USUAL_NUM:,} samples score higher: compare equal numbers only)")
     print(f"class entropy        {scores.class_entropy_bits:.4f} bits of 3.3219")
@@ -61,14 +64,17 @@ def _images(options: Options):  # type: ignore[no-untyped-def]
 
     from mindgan.mlp_gan import sample
 
-    path = Path(options.source).expanduser()
+    path = user_path("--source", options.source)
     if path.suffix != ".npy":
         sampler = sample.load_sampler(path)
         return sampler.images(sample.random_latents(options.seed, options.num, sampler.latent_size))
     try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        images = np.load(path, mmap_mode="r", allow_pickle=False)  # no memory is taken for what is not there
+        images = np.array(images) if isinstance(images, np.ndarray) else None
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a .npy file: {error}") from error
+    if images is None:
+        raise UserError(f"{path} holds several arrays; save the images alone with numpy.save")
     if images.dtype != np.uint8 or images.shape[1:] != (1, 28, 28):
         raise UserError(f"{path} holds {images.dtype} {images.shape}; it must hold uint8 (N, 1, 28, 28)")
     return images

@@ -11,6 +11,7 @@ from mindgan.data import mnist_files
 from mindgan.data.fetch import Unavailable, fetch
 from mindgan.data.mnist_files import FilesMissing, find
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 Dataset = Literal["auto", "mnist", "digits"]
 
@@ -30,6 +31,10 @@ class DigitOptions:
 
     verify: bool = True
     """Whether the files must be MNIST's own, by MD5. False allows other sets of 28x28 images."""
+
+    def __post_init__(self) -> None:
+        if self.data_url is not None:
+            user_path("--data_url", self.data_url)
 
 
 @dataclass(frozen=True, eq=False)

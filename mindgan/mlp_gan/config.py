@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions, Mode
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 _AT_LEAST_ONE = ("epochs", "batch_size", "latent_size", "log_frequency", "keep")
 
@@ -54,6 +55,8 @@ class MlpGanConfig(DeviceOptions, DigitOptions):
     """How many checkpoints of each network to keep, the newest."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        user_path("--train_url", self.train_url)
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)} is too small; it must be 1 or more")

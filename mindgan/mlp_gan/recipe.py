@@ -14,7 +14,6 @@ from mindgan.mlp_gan.networks import Discriminator, Generator
 from mindgan.mlp_gan.step import TrainStep
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import device, files, randomness
-from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
@@ -42,10 +41,11 @@ def train(config: MlpGanConfig) -> bool:
         run.create()  # only now: whatever is wrong with the data leaves nothing behind
         console.log_to(run.log)
         run.remove_parts()
-        _claim(run, config, digits, batches, target)
         state = make_state(config)
+        state.about = _about(config, digits)
         if checkpoint.restore_newest(run, state, say=console.say):
             console.say(f"going on after {state.nimg} images")
+        _write_config(run, config, digits, batches, target)
         console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; see {run.root}")
         _save_real(run, config, digits)
         complete = _train(run, config, state, batches, console)
@@ -58,10 +58,10 @@ def _train(run: RunDirectory, config: MlpGanConfig, state: TrainState, batches: 
     generator, discriminator = state.cells["generator"], state.cells["discriminator"]
     schedule = Schedule(config.batch_size, batches.steps_per_epoch, config.epochs)
     hooks = [
-        Tell(console, schedule, log_frequency=config.log_frequency, lr=config.lr),
-        Record(run, log_frequency=config.log_frequency, lr=config.lr),
+        Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, lr=config.lr),
         DrawSamples(run, lambda epoch: _draw(run, generator, epoch)),
         Save(run, {"Generator": generator, "Discriminator": discriminator}, keep=config.keep),
+        Tell(console, schedule, log_frequency=config.log_frequency, lr=config.lr),  # last: what it tells is saved
     ]
     return train_loop(state, make_step(state, batches, config), schedule, hooks)
 
@@ -90,27 +90,16 @@ def make_step(state: TrainState, batches: Batches, config: MlpGanConfig) -> Call
     return run_step
 
 
-def _claim(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, batches: Batches, target: str) -> None:
-    """Writes config.json; refuses a folder whose run has other settings or data."""
-    fingerprint = hashlib.sha256(digits.images.tobytes()).hexdigest()
-    if run.config.is_file():
-        earlier = results.read_config(run)
-        for name in FIXED_BY_RUN:
-            value = earlier["settings"].get(name)
-            if value != getattr(config, name):
-                raise UserError(
-                    f"{run.root} holds a run with --{name} {value}, not {getattr(config, name)}; "
-                    "use its settings or another --train_url"
-                )
-        if earlier["run"]["data_sha256"] != fingerprint:
-            raise UserError(
-                f"{run.root} holds a run on {earlier['run']['data']}, not on {digits.source}; "
-                "use the same data or another --train_url"
-            )
+def _about(config: MlpGanConfig, digits: DigitSet) -> dict[str, str]:
+    """What a run is of; it may go on with other values of the rest."""
+    settings = {f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}
+    return {**settings, "data of SHA-256": hashlib.sha256(digits.images.tobytes()).hexdigest()[:16]}
+
+
+def _write_config(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, batches: Batches, target: str) -> None:
     about = {
         "family": "mlp_gan",
         "data": digits.source,
-        "data_sha256": fingerprint,
         "num_images": len(digits.images),
         "nimg_per_epoch": batches.nimg_per_epoch,
         "device": target,

@@ -33,11 +33,25 @@ def read_config(run: RunDirectory) -> dict:
         raise UserError(f"{run.root} is no run: it has no config.json; name the --train_url of a training")
     try:
         config = json.loads(run.config.read_bytes())
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(f"{run.config} cannot be read: {error.strerror}; mend its permissions") from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
-    if not isinstance(config, dict) or not {"settings", "run", "versions"} <= config.keys():
+    if not _is_config(config):
         raise UserError(f"{run.config} is not of mindgan; name the --train_url of a training")
     return config
+
+
+def _is_config(config: object) -> bool:
+    if not isinstance(config, dict):
+        return False
+    parts = [config.get(name) for name in ("settings", "run", "versions")]
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    about = config["run"]
+    nimg_per_epoch = about.get("nimg_per_epoch")
+    told = all(isinstance(about.get(name), str) for name in ("data", "device"))
+    return told and isinstance(nimg_per_epoch, int) and nimg_per_epoch > 0
 
 
 def render(root: str | Path) -> list[Path]:
@@ -51,7 +65,7 @@ def render(root: str | Path) -> list[Path]:
     """
     run = RunDirectory(root)
     config = read_config(run)
-    stats = jsonl.read_lines(run.stats)
+    stats = jsonl.read_stats(run.stats)
     if not stats:
         raise UserError(f"{run.stats} holds no losses yet; train first")
     written = [run.loss]
@@ -71,8 +85,11 @@ def _save_progress_gif(path: Path, samples: list[tuple[int, Path]]) -> None:
 
 
 def _pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except OSError as error:  # Pillow's own errors are OSErrors too
+        raise UserError(f"{path} cannot be read as a picture; remove it") from error
 
 
 def epoch_seconds(timing: list[dict]) -> list[float]:
@@ -84,7 +101,7 @@ def epoch_seconds(timing: list[dict]) -> list[float]:
 
 
 def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
-    seconds = epoch_seconds(jsonl.read_lines(run.timing))
+    seconds = epoch_seconds(jsonl.read_timing(run.timing))
     facts = {
         "data": config["run"]["data"],
         "device": config["run"]["device"],

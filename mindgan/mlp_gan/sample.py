@@ -12,6 +12,7 @@ from mindgan.mlp_gan.networks import Generator
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
 
 CHUNK = 500  # latents a call: graph mode compiles once for each size
@@ -97,7 +98,7 @@ def load_sampler(source: str | Path) -> Sampler:
     Raises:
         UserError: there is none, or it is damaged or no generator of this family.
     """
-    path = Path(source).expanduser()
+    path = user_path("--source", str(source))
     if path.suffix == ".mindir":
         return _load_mindir(path)
     if path.is_dir():

@@ -6,8 +6,12 @@ prepared, so import the modules that need MindSpore after this one.
 
 import os
 import platform
+import signal
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -65,7 +69,7 @@ def check_packages() -> None:
 
 def _pip_command() -> str:
     pins = [f"'{name}>={_dotted(low)},<{_dotted(high)}'" for name, low, high, _ in _VERSIONS]
-    return "python -m pip install " + " ".join(pins)
+    return f"{sys.executable} -m pip install " + " ".join(pins)
 
 
 def _dotted(version: tuple[int, ...]) -> str:
@@ -86,14 +90,27 @@ def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph") -> str
         UserError: a package has a version that breaks, or there is no such device.
     """
     check_packages()
-    import mindspore as ms
-
+    with _signals_held():
+        import mindspore as ms
     target = _choose(device_target)
     ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     ms.set_device(target)
     if target != "CPU":  # the CPU kernels are deterministic as they are
         ms.set_deterministic(True)
     return target
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block: MindSpore aborts the process where one arrives while it is loaded."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _choose(device_target: DeviceTarget) -> str:
@@ -127,7 +144,7 @@ def _commit() -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return {}
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    command = ["git", "--no-optional-locks", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):  # no git, or one that hangs

@@ -9,6 +9,22 @@ from pathlib import Path
 
 from mindgan.runtime.errors import UserError
 
+PART_PREFIX = ".mindgan-part-"  # begins the name of every file that is not whole yet
+
+
+def user_path(option: str, text: str) -> Path:
+    """The path a person gave for an option, with ``~`` replaced.
+
+    Raises:
+        UserError: it is empty, or ``~name`` is of nobody.
+    """
+    if not text.strip():
+        raise UserError(f"{option} is empty; name a folder or file")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{option} {text}: there is no such user; write the folder out") from error
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes `data` to `path`; whoever reads `path` sees the old file or the new one, never a part.
@@ -27,7 +43,9 @@ def make_atomically(path: Path, make: Callable[[Path], object]) -> None:
     Raises:
         UserError: the disk is full or the place cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    if not path.name:
+        raise UserError(f"'{path}' names no file; name one")
+    temporary = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")  # two processes may write the same file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)

@@ -7,20 +7,46 @@ from mindgan.runtime import files
 from mindgan.runtime.errors import UserError
 
 
-def read_lines(path: Path) -> list[dict]:
-    """The whole lines of a .jsonl file; a line that is none, as a kill can leave, ends it. An absent file has none."""
-    lines: list[dict] = []
-    if not path.exists():
-        return lines
-    for line in path.read_bytes().splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(value, dict):
-            break
-        lines.append(value)
-    return lines
+def read_stats(path: Path) -> list[dict]:
+    """The lines of stats.jsonl; see `read_lines`."""
+    return read_lines(path, ("nimg", "epoch", "step", "loss_d", "loss_g", "lr"))
+
+
+def read_timing(path: Path) -> list[dict]:
+    """The lines of timing.jsonl; see `read_lines`."""
+    return read_lines(path, ("nimg", "epoch", "seconds"))
+
+
+def read_lines(path: Path, numbers: tuple[str, ...]) -> list[dict]:
+    """The lines of a file; an absent one has none, and a last line that a kill has torn is left out.
+
+    Args:
+        path: the file.
+        numbers: what every line holds.
+
+    Raises:
+        UserError: the file cannot be read, or another line is damaged.
+    """
+    try:
+        rows = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; mend its permissions") from error
+    lines = [_parse(row, numbers) for row in rows]
+    if lines and lines[-1] is None:
+        del lines[-1]
+    if None in lines:
+        raise UserError(f"{path}: line {lines.index(None) + 1} is damaged; mend or remove that line")
+    return [line for line in lines if line is not None]
+
+
+def _parse(row: bytes, numbers: tuple[str, ...]) -> dict | None:
+    try:
+        line = json.loads(row)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), (int, float)) for name in numbers):
+        return None
+    return line
 
 
 def append_line(path: Path, value: dict) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import PART_PREFIX, user_path
 
 
 class RunDirectory:
@@ -25,7 +26,7 @@ class RunDirectory:
     """
 
     def __init__(self, root: str | Path):
-        self.root = Path(root).expanduser()
+        self.root = user_path("--train_url", str(root))
         self.config = self.root / "config.json"
         self.log = self.root / "log.txt"
         self.stats = self.root / "stats.jsonl"
@@ -58,8 +59,10 @@ class RunDirectory:
 
     def remove_parts(self) -> None:
         """Removes what a killed run left half-written; only who holds the run's log may."""
-        for part in self.root.rglob(".*.part*"):
-            part.unlink(missing_ok=True)
+        for folder in (self.root, self.images, self.checkpoints, self.mindir.parent):
+            for part in folder.glob(f"{PART_PREFIX}*"):
+                with suppress(OSError):
+                    part.unlink()
 
     def image(self, epoch: int) -> Path:
         """The samples drawn after `epoch`."""

@@ -27,13 +27,14 @@ def save_state(run: RunDirectory, state: TrainState) -> None:
         UserError: the disk is full or the folder cannot be written.
     """
     arrays = state.arrays()
-    metadata = {"nimg": str(state.nimg), "sha256": digest(arrays)}
+    about = json.dumps(state.about)
+    metadata = {"nimg": str(state.nimg), "about": about, "sha256": digest(arrays, state.nimg, about)}
     write_atomically(run.state(state.nimg), safetensors_numpy.save(arrays, metadata))
     run.keep_states(KEEP_STATES)
 
 
-def read_state(path: Path) -> tuple[dict[str, np.ndarray], int]:
-    """The arrays and `nimg` of a state.
+def read_state(path: Path) -> tuple[dict[str, np.ndarray], int, dict[str, str]]:
+    """The arrays, `nimg` and `about` of a state.
 
     Raises:
         ValueError: the file is damaged.
@@ -42,11 +43,12 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], int]:
         data = path.read_bytes()
         arrays = safetensors_numpy.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise ValueError(f"{path.name} cannot be read ({error})") from error
-    if header.get("sha256") != digest(arrays):
+        nimg, about, sha256 = int(header["nimg"]), header["about"], header["sha256"]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{path.name} is damaged or cannot be read ({str(error).splitlines()[0]})") from error
+    if sha256 != digest(arrays, nimg, about):
         raise ValueError(f"{path.name} is damaged: its checksum does not match")
-    return arrays, int(header["nimg"])
+    return arrays, nimg, json.loads(about)
 
 
 def restore_newest(run: RunDirectory, state: TrainState, *, say: Callable[[str], None]) -> bool:
@@ -56,14 +58,20 @@ def restore_newest(run: RunDirectory, state: TrainState, *, say: Callable[[str],
         Whether there was one.
 
     Raises:
-        UserError: the run was made with other settings.
+        UserError: the run is of something else, or every state there is is damaged.
     """
-    for _, path in reversed(run.states()):
+    paths = [path for _, path in reversed(run.states())]
+    for path in paths:
         try:
-            arrays, nimg = read_state(path)
+            arrays, nimg, about = read_state(path)
         except ValueError as error:
+            if path == paths[-1]:
+                raise UserError(
+                    f"{run.checkpoints}: {error}, and no other state is whole; use another --train_url"
+                ) from error
             say(f"{error}; falling back to the one before")
             continue
+        _check_about(run, about, state.about)
         try:
             state.load(arrays, nimg)
         except UserError as error:
@@ -72,9 +80,18 @@ def restore_newest(run: RunDirectory, state: TrainState, *, say: Callable[[str],
     return False
 
 
-def digest(arrays: dict[str, np.ndarray]) -> str:
+def _check_about(run: RunDirectory, theirs: dict[str, str], ours: dict[str, str]) -> None:
+    for name, value in ours.items():
+        if theirs.get(name) != value:
+            raise UserError(
+                f"{run.root} holds a run with {name} {theirs.get(name)}, not {value}; "
+                "use the same again or another --train_url"
+            )
+
+
+def digest(arrays: dict[str, np.ndarray], nimg: int, about: str) -> str:
     """SHA-256 over names, types, shapes and bytes, in the order of the names."""
-    sha = hashlib.sha256()
+    sha = hashlib.sha256(f"{nimg} {about}\n".encode())
     for name in sorted(arrays):
         array = arrays[name]
         sha.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -91,10 +108,11 @@ def save_network(path: Path, network: nn.Cell) -> None:
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
-        scratch = Path(folder, path.name)
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
+            scratch = Path(folder, path.name)
             ms.save_checkpoint(network, str(scratch))
-        except (OSError, RuntimeError) as error:
-            raise UserError(f"{folder} cannot be written; free some room there or set TMPDIR") from error
-        write_atomically(path, scratch.read_bytes())
+            data = scratch.read_bytes()
+    except (OSError, RuntimeError) as error:
+        raise UserError("the temporary folder cannot be written; free some room there or set TMPDIR") from error
+    write_atomically(path, data)

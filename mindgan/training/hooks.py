@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from mindspore import nn
-from tensorboardX import SummaryWriter
 
 from mindgan.runtime import jsonl
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
+from mindgan.training.events import Events
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Hook, Schedule, Step
 
@@ -52,33 +52,39 @@ class Record(Hook):
     A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
     """
 
-    def __init__(self, run: RunDirectory, *, log_frequency: int, lr: float):
+    def __init__(self, run: RunDirectory, *, start_nimg: int, log_frequency: int, lr: float):
+        """
+        Args:
+            run: where.
+            start_nimg: images seen when this process starts.
+            log_frequency: a line every so many steps.
+            lr: learning rate, for the lines.
+        """
         self.run = run
         self.log_frequency = log_frequency
         self.lr = lr
-
-    def on_start(self, state: TrainState) -> None:
-        for path in (self.run.stats, self.run.timing):
-            jsonl.keep_lines(path, [line for line in jsonl.read_lines(path) if line["nimg"] <= state.nimg])
-        self.events = SummaryWriter(str(self.run.events), purge_step=state.nimg + 1)
+        for path, read in ((run.stats, jsonl.read_stats), (run.timing, jsonl.read_timing)):
+            jsonl.keep_lines(path, [line for line in read(path) if line["nimg"] <= start_nimg])
+        self.events = Events(run.events, purge_step=start_nimg + 1)
 
     def on_step(self, step: Step, state: TrainState) -> None:
         if step.index % self.log_frequency:
             return
         line = {"nimg": step.nimg, "epoch": step.epoch, "step": step.index, **step.losses, "lr": self.lr}
         jsonl.append_line(self.run.stats, line)
-        for name, value in step.losses.items():
-            self.events.add_scalar(name, value, step.nimg)
+        self.events.add(step.losses, step.nimg)
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
         jsonl.append_line(self.run.timing, {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)})
-        self.events.add_scalar("epoch_seconds", seconds, state.nimg)
+        self.events.add({"epoch_seconds": seconds}, state.nimg)
+        self.events.flush()  # before the state is saved: a killed run goes on after it
 
-    on_interrupt = on_epoch_end
+    def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+        jsonl.append_line(self.run.timing, {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)})
+        self.events.flush()
 
     def on_stop(self, state: TrainState) -> None:
-        if hasattr(self, "events"):
-            self.events.close()
+        self.events.close()
 
 
 class DrawSamples(Hook):

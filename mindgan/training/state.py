@@ -1,6 +1,6 @@
 """All that must survive a restart of a training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from mindspore import Tensor, nn
@@ -14,10 +14,12 @@ class TrainState:
 
     Attributes:
         cells: the networks and optimisers; their parameters are the state, under ``cell/parameter``.
+        about: what the run is of, such as its settings and its data: a state with another `about` is refused.
         nimg: images seen.
     """
 
     cells: dict[str, nn.Cell]
+    about: dict[str, str] = field(default_factory=dict)
     nimg: int = 0
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -128,7 +128,12 @@ def test_what_is_no_run_is_told(tmp_path, capsys):
     assert "no config.json" in failing(["render", "--run", tmp_path], capsys)
     (tmp_path / "config.json").write_text("{")
     assert "is damaged" in failing(["render", "--run", tmp_path], capsys)
-    for other in ("[]", '{"name": "an app"}'):
+    for other in (
+        "[]",
+        '{"name": "an app"}',
+        '{"settings": {}, "run": {}, "versions": {}}',
+        '{"settings": [], "run": 0}',
+    ):
         (tmp_path / "config.json").write_text(other)
         assert "is not of mindgan" in failing(["render", "--run", tmp_path], capsys)
 

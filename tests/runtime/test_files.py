@@ -65,9 +65,15 @@ def test_a_torn_last_line_is_dropped(tmp_path):
     jsonl.append_line(path, {"nimg": 2})
     with open(path, "ab") as file:
         file.write(b'{"nimg": 3, "lo')
-    assert jsonl.read_lines(path) == [{"nimg": 1}, {"nimg": 2}]
-    path.write_bytes(b'{"nimg": 1}\n7\n{"nimg": 2}\n')
-    assert jsonl.read_lines(path) == [{"nimg": 1}]
+    assert jsonl.read_lines(path, ("nimg",)) == [{"nimg": 1}, {"nimg": 2}]
     jsonl.keep_lines(path, [{"nimg": 1}])
     assert path.read_bytes() == b'{"nimg": 1}\n'
-    assert jsonl.read_lines(tmp_path / "absent.jsonl") == []
+    assert jsonl.read_lines(tmp_path / "absent.jsonl", ("nimg",)) == []
+
+
+@pytest.mark.parametrize("row", [b"7", b"{}", b'{"nimg": "3"}', b"\xff\x00", b'{"nimg": 1'])
+def test_another_damaged_line_is_told_and_nothing_is_dropped(tmp_path, row):
+    path = tmp_path / "stats.jsonl"
+    path.write_bytes(b'{"nimg": 1}\n' + row + b'\n{"nimg": 2}\n')
+    with pytest.raises(UserError, match=r"stats\.jsonl: line 2 is damaged"):
+        jsonl.read_lines(path, ("nimg",))

@@ -18,11 +18,14 @@ def test_keeps_the_newest_by_number_not_by_name(tmp_path):
 def test_what_a_kill_left_is_removed(tmp_path):
     run = RunDirectory(tmp_path)
     run.create()
-    part = run.checkpoints / ".Generator3.part.ckpt"
+    part = run.checkpoints / ".mindgan-part-77-Generator3.ckpt"
     part.touch()
+    theirs = tmp_path / ".my.partial"
+    theirs.touch()
     run.image(3).touch()
     run.remove_parts()
     assert not part.exists()
+    assert theirs.exists()
     assert run.sample_images() == [(3, run.image(3))]
 
 

@@ -74,6 +74,29 @@ def test_a_damaged_state_falls_back_to_the_one_before_and_says_so(run, damage):
     assert "\n" not in said[0]
 
 
+def test_all_states_damaged_is_an_error_and_not_a_new_start(run):
+    state = small_state()
+    for _ in range(2):
+        advance(state)
+        checkpoint.save_state(run, state)
+    for _, path in run.states():
+        path.write_bytes(path.read_bytes()[:500])
+    said = []
+    with pytest.raises(UserError, match=r"use another --train_url"):
+        checkpoint.restore_newest(run, small_state(), say=said.append)
+    assert len(said) == 1
+
+
+def test_a_state_of_another_run_is_refused(run):
+    state = small_state()
+    state.about = {"--lr": "0.01", "data": "a"}
+    checkpoint.save_state(run, state)
+    other = small_state()
+    other.about = {"--lr": "0.02", "data": "a"}
+    with pytest.raises(UserError, match=r"holds a run with --lr 0\.01, not 0\.02"):
+        checkpoint.restore_newest(run, other, say=print)
+
+
 def test_nothing_to_restore(run):
     state = small_state()
     assert not checkpoint.restore_newest(run, state, say=pytest.fail)
