@@ -71,7 +71,7 @@ def test_config_tells_everything(whole):
 
 
 def test_stats_count_images(whole):
-    lines = jsonl.read_lines(whole[0] / "result" / "stats.jsonl")
+    lines = jsonl.read_stats(whole[0] / "result" / "stats.jsonl")
     assert [line["step"] for line in lines] == [0, 2, 4] * 4
     assert [line["nimg"] for line in lines[:4]] == [256, 768, 1280, 1536]
     assert all(0 < line["loss_d"] < 5 and 0 < line["loss_g"] < 5 for line in lines)
