@@ -52,5 +52,5 @@ setup(
             "ipykernel==7.3.0",
         ],
     },
-    entry_points={"console_scripts": ["mindgan = mindgan.cli.main:main"]},
+    entry_points={"console_scripts": ["mindgan = mindgan.__main__:main"]},
 )

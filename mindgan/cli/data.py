@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mindgan.data.mnist import DigitOptions
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 
 DESCRIPTION = "Fetch and check the digits a training would see, count them, and preview them as a picture."
@@ -13,7 +14,12 @@ class Options(DigitOptions):
     """Look at the data."""
 
     preview: str = "./digits.png"
-    """The picture to write: ten images of each class, a class a row."""
+    """The picture to write, a .png: ten images of each class, a class a row."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if user_path("--preview", self.preview).suffix.lower() != ".png":
+            raise UserError(f"--preview {self.preview} must end in .png")
 
 
 def run(options: Options) -> int:

@@ -1,6 +1,7 @@
 """`mindgan COMMAND [options]`: the list of commands, and what errors look like."""
 
 import contextlib
+import difflib
 import io
 import os
 import re
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 done, 2 an error the user can mend, 130 stopped by Ctrl-C or SIGTERM.
     """
     _let_sigterm_interrupt()
+    _never_fail_to_print()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         return RUN[type(options)](options)  # type: ignore[operator]
@@ -78,6 +80,13 @@ def _let_sigterm_interrupt() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def _never_fail_to_print() -> None:
+    """Where the terminal has no letters beyond ASCII they are escaped; by default Python ends with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def parse(arguments: list[str]) -> object:
     """The options of the command that `arguments` name; `--help` prints and exits.
 
@@ -97,10 +106,10 @@ def parse(arguments: list[str]) -> object:
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UserError(one_line(said.getvalue())) from None
+        raise UserError(one_line(said.getvalue(), arguments)) from None
 
 
-def one_line(box: str) -> str:
+def one_line(box: str, arguments: list[str]) -> str:
     """The framed message of the argument parser as one line: what is wrong, the nearest options, where help is."""
     rows = [re.sub(r"^[│|]\s?|\s*[│|]\s*$", "", row).rstrip() for row in box.splitlines()]
     sections: list[list[str]] = [[]]
@@ -111,11 +120,23 @@ def one_line(box: str) -> str:
             sections[-1].append(row.strip())
     if not box.lstrip().startswith("╭"):  # framed in ASCII, the title is a section and not part of the frame
         sections = sections[1:]
-    text = " ".join(sections[0]).rstrip(".")
+    text = _plainly(" ".join(sections[0]).rstrip("."))
     for section in sections[1:]:
         if section and section[0].startswith("Perhaps you meant"):
             nearest = [word for row in section for word in row.split()[:1] if word.startswith("--")]
             text += f"; did you mean {' or '.join(dict.fromkeys(nearest))}?"
         elif section and section[0].startswith("Available subcommands"):
-            text += f"; {' '.join(section)}"
+            commands = " ".join(section).split(": ")[1]
+            nearest = difflib.get_close_matches(arguments[0], commands.split(", "), n=1)
+            text += f"; did you mean {nearest[0]}?" if nearest else f"; the commands are {commands}"
     return f"{text} (see mindgan --help)"
+
+
+def _plainly(text: str) -> str:
+    """Python's words for a number that is none, in a person's."""
+    for pattern, kind in (
+        (r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", "whole number, such as 100"),
+        (r"Error parsing (\S+): could not convert string to float: (.*)", "number, such as 0.0002"),
+    ):
+        text = re.sub(pattern, rf"\1 \2 is no {kind}", text)
+    return text

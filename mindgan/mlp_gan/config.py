@@ -63,7 +63,7 @@ class MlpGanConfig(DeviceOptions, DigitOptions):
         if self.batch_size < 2:
             raise UserError("--batch_size 1 is too small; batch normalisation needs 2 or more")
         if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"--lr {self.lr} is out of range; it must be above 0")
+            raise UserError(f"--lr {self.lr} is out of range; it must be above 0 and finite")
         for name in ("beta1", "beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)} is out of range; it must be between 0 and 1")
