@@ -3,10 +3,8 @@
 The fresh process does not import mindgan: what it loads is all that someone who gets the file has.
 """
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -17,7 +15,7 @@ from mindspore import Tensor, nn
 
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import make_atomically
+from mindgan.runtime.files import make_atomically, scratch_folder
 
 Format = Literal["mindir", "onnx"]
 TOLERANCE = 1e-4  # largest difference of a pixel, in [-1, 1], that is rounding
@@ -79,7 +77,7 @@ def export_generator(
 
         def make(temporary: Path) -> None:
             nonlocal difference
-            _write(generator, temporary, file_format, batch_size)
+            temporary.write_bytes(_exported(generator, file_format, batch_size))
             actual = _reload(temporary, file_format, inputs)
             difference = max(float(np.abs(actual[name] - expected[name]).max()) for name in inputs)
             if not difference <= TOLERANCE:  # NaN is a failure too
@@ -98,29 +96,33 @@ def _latents(num: int, latent_size: int) -> np.ndarray:
     return randomness.generator(0, "export").standard_normal((num, latent_size), dtype=np.float32)
 
 
-def _write(generator: nn.Cell, path: Path, file_format: Format, batch_size: int) -> None:
-    """Exports through a folder of its own: MindSpore accepts no spaces or letters beyond ASCII in the name."""
+def _exported(generator: nn.Cell, file_format: Format, batch_size: int) -> bytes:
+    """The file's content, made in a scratch folder: MindSpore accepts no spaces or letters beyond ASCII in its name."""
     rows = None if file_format == "mindir" else batch_size
     example = Tensor(shape=[rows, generator.latent_size], dtype=ms.float32)
     if rows is not None:
         example = Tensor(np.zeros((rows, generator.latent_size), np.float32))
-    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
-        name = os.path.join(folder, "model")
+    with scratch_folder() as folder:
         try:
-            ms.export(generator, example, file_name=name, file_format=file_format.upper())
+            ms.export(generator, example, file_name=str(folder / "model"), file_format=file_format.upper())
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"MindSpore cannot export this network as {file_format}: {_first_line(error)}") from error
-        path.write_bytes(Path(f"{name}.{file_format}").read_bytes())
+        return (folder / f"model.{file_format}").read_bytes()
 
 
 def _reload(path: Path, file_format: Format, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a fresh process computes from the file, by the names of the inputs."""
     script = _RELOAD_MINDIR if file_format == "mindir" else _RELOAD_ONNX
-    with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
-        source, results = os.path.join(folder, "inputs.npz"), os.path.join(folder, "outputs.npz")
+    with scratch_folder() as folder:
+        source, results = folder / "inputs.npz", folder / "outputs.npz"
         np.savez(source, **inputs)
-        command = [sys.executable, "-I", "-c", script, str(path.resolve()), source, results]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RELOAD_SECONDS, cwd=folder)
+        command = [sys.executable, "-I", "-c", script, str(path.resolve()), str(source), str(results)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=RELOAD_SECONDS, cwd=folder)
+        except subprocess.TimeoutExpired as error:
+            raise UserError(
+                f"the exported file was not loaded within {RELOAD_SECONDS} seconds; try again on a less busy machine"
+            ) from error
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UserError(f"the exported file does not load in a fresh process: {reason}")

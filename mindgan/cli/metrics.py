@@ -1,6 +1,7 @@
 """`mindgan metrics`: how good generated digits are."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from zipfile import BadZipFile
 
 from mindgan.data.mnist import DigitOptions
@@ -46,16 +47,35 @@ def run(options: Options) -> int:
     from mindgan.data.mnist import load
     from mindgan.metrics.digits import score
 
-    digits = load(options.dataset, options.data_url, verify=options.verify)
+    which = _data_of_the_run(options)
+    digits = load(which.dataset, which.data_url, verify=which.verify)
     scores = score(_images(options), digits, say=print)
     measure = "MNIST-FID" if digits.name == "mnist" else "digits-FID"  # the two are not comparable
     print(f"{measure:<20} {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
     if scores.num_samples < USUAL_NUM:
         print(f"                     (fewer than {USUAL_NUM:,} samples score higher: compare equal numbers only)")
+    print(f"compared with        {digits.source}")
     print(f"class entropy        {scores.class_entropy_bits:.4f} bits of 3.3219")
     print("digits 0 to 9        " + " ".join(map(str, scores.class_counts)))
     print(f"classifier accuracy  {scores.classifier_accuracy:.4f}")
     return 0
+
+
+def _data_of_the_run(options: Options) -> DigitOptions:
+    """Where no data are asked for, those that the run in --source was trained on: scores on others mislead."""
+    from mindgan.mlp_gan.results import read_config
+    from mindgan.runtime.run_directory import RunDirectory
+
+    run = RunDirectory(options.source)
+    if options.data_url is not None or options.dataset != "auto" or not run.config.is_file():
+        return options
+    config = read_config(run)
+    settings = config["settings"]
+    if config["run"].get("dataset") == "digits":
+        return DigitOptions(dataset="digits")
+    data_url = settings.get("data_url")
+    there = isinstance(data_url, str) and Path(data_url).expanduser().is_dir()
+    return DigitOptions(data_url if there else None, "mnist", settings.get("verify") is not False)
 
 
 def _images(options: Options):  # type: ignore[no-untyped-def]

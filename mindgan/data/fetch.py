@@ -8,7 +8,6 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -136,14 +135,10 @@ def _member_url(folder_url: str, file: MnistFile) -> str:
 
 def _download(url: str) -> list[bytes]:
     """The contents of the four files, unpacked and checked, in their order."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="mindgan-") as name:
-            room = Path(name)
-            if url.endswith(".zip"):
-                return _read_archive(_transfer(url, room / "mnist.zip"))
-            return [_read_packed(_transfer(_member_url(url, f), room / f"{f.name}.gz"), f) for f in mnist_files.FILES]
-    except OSError as error:
-        raise UserError(files.explain(error, Path("the folder of temporary files (TMPDIR)"))) from error
+    with files.scratch_folder() as room:
+        if url.endswith(".zip"):
+            return _read_archive(_transfer(url, room / "mnist.zip"))
+        return [_read_packed(_transfer(_member_url(url, f), room / f"{f.name}.gz"), f) for f in mnist_files.FILES]
 
 
 def _read_archive(archive: Path) -> list[bytes]:

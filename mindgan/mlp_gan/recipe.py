@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from mindspore import Tensor
 
@@ -14,6 +15,7 @@ from mindgan.mlp_gan.networks import Discriminator, Generator
 from mindgan.mlp_gan.step import TrainStep
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import device, files, randomness
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
@@ -33,11 +35,12 @@ def train(config: MlpGanConfig) -> bool:
     Raises:
         UserError: the data, the device, the folder or the settings do not do.
     """
+    run = RunDirectory(config.train_url)
+    run.check()
     target = device.configure(config.device_target, config.mode)
     with Console() as console:
         digits = load(config.dataset, config.data_url, verify=config.verify, say=console.say)
         batches = Batches(digits.images, batch_size=config.batch_size, seed=config.seed)
-        run = RunDirectory(config.train_url)
         run.create()  # only now: whatever is wrong with the data leaves nothing behind
         console.log_to(run.log)
         run.remove_parts()
@@ -45,6 +48,7 @@ def train(config: MlpGanConfig) -> bool:
         state.about = _about(config, digits)
         if checkpoint.restore_newest(run, state, say=console.say):
             console.say(f"going on after {state.nimg} images")
+            _tell_other_versions(run, console)
         _write_config(run, config, digits, batches, target)
         console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; see {run.root}")
         _save_real(run, config, digits)
@@ -96,10 +100,21 @@ def _about(config: MlpGanConfig, digits: DigitSet) -> dict[str, str]:
     return {**settings, "data of SHA-256": hashlib.sha256(digits.images.tobytes()).hexdigest()[:16]}
 
 
+def _tell_other_versions(run: RunDirectory, console: Console) -> None:
+    """The one thing that a run may go on with and yet not end in the same bytes."""
+    with suppress(UserError):  # a damaged config.json is written anew
+        before, now = results.read_config(run)["versions"], device.versions()
+        names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        if names:
+            changes = ", ".join(f"{name} {now.get(name)} (was {before.get(name)})" for name in names)
+            console.say(f"going on with other versions, so not to the same bytes as before: {changes}")
+
+
 def _write_config(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, batches: Batches, target: str) -> None:
     about = {
         "family": "mlp_gan",
         "data": digits.source,
+        "dataset": digits.name,
         "num_images": len(digits.images),
         "nimg_per_epoch": batches.nimg_per_epoch,
         "device": target,

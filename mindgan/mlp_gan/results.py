@@ -116,6 +116,7 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         title="MLP GAN on handwritten digits",
         settings=config["settings"],
         stats=stats,
+        nimg_per_epoch=config["run"]["nimg_per_epoch"],
         epoch_seconds=seconds,
         facts=facts,
         samples=run.sample_images(),

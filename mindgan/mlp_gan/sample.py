@@ -1,5 +1,6 @@
 """Digits from a trained generator: from a run, a checkpoint or a MindIR file."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
 
-from mindgan.mlp_gan.networks import Generator
+from mindgan.mlp_gan.networks import DISCRIMINATOR_WIDTHS, IMAGE_SIZE, Generator
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
@@ -129,6 +130,8 @@ def load_generator(path: str | Path) -> Generator:
     first = arrays.get("model.0.weight")
     if first is None or first.ndim != 2:
         raise UserError(f"{path} is no checkpoint of this generator: model.0.weight is not in it")
+    if first.shape == (DISCRIMINATOR_WIDTHS[0], IMAGE_SIZE**2):
+        raise UserError(f"{path} is a discriminator; name the Generator checkpoint")
     generator = Generator(first.shape[1])
     load_network(generator, arrays, Path(path))
     return generator
@@ -140,13 +143,21 @@ def read_network(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; name a run, a .ckpt or a .mindir file")
+    _check_file(path)
+    if path.suffix != ".ckpt":
+        raise UserError(f"{path} does not end in .ckpt; name a run or a MindSpore checkpoint")
     try:
         parameters = ms.load_checkpoint(str(path))
     except (ValueError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} is no whole MindSpore checkpoint; use another one") from error
     return {plain_name(name): parameter.asnumpy() for name, parameter in parameters.items()}
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; name a run, a .ckpt or a .mindir file")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path} cannot be read; mend its permissions")
 
 
 def plain_name(name: str) -> str:
@@ -172,8 +183,7 @@ def load_network(network: nn.Cell, arrays: dict[str, np.ndarray], path: Path) ->
 
 
 def _load_mindir(path: Path) -> Sampler:
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; name a run, a .ckpt or a .mindir file")
+    _check_file(path)
     try:
         shape = mindir_input_shape(path)
         cell = nn.GraphCell(ms.load(str(path)))

@@ -43,6 +43,11 @@ def is_finite(value: object) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
 
+def step_times(stats: list[dict[str, Any]], nimg_per_epoch: int) -> np.ndarray:
+    """When each logged step was done, in epochs: float64 [N]."""
+    return np.array([line["nimg"] / nimg_per_epoch for line in stats], np.float64)
+
+
 def loss_points(times: np.ndarray, stats: list[dict[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
     """The finite losses of the logged steps.
 
@@ -121,7 +126,7 @@ def save_loss_curve(path: Path, stats: list[dict[str, Any]], *, nimg_per_epoch: 
     with style.context(["default", _STYLE]):  # whatever a person's matplotlibrc says
         figure = Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
         axes = figure.add_subplot()
-        times = np.array([line["nimg"] / nimg_per_epoch for line in stats])
+        times = step_times(stats, nimg_per_epoch)
         points = {key: loss_points(times, stats, key) for key in NAMES}
         _draw_frame(axes, num_epochs(stats), loss_limits(np.concatenate([y for _, y in points.values()])))
         for key in NAMES:

@@ -23,6 +23,7 @@ from mindgan.render.curves import (
     loss_points,
     mean_points,
     num_epochs,
+    step_times,
 )
 from mindgan.render.embed import Embedded, embed_picture
 from mindgan.runtime.files import write_atomically
@@ -42,6 +43,7 @@ def save_report(
     title: str,
     settings: dict[str, object],
     stats: list[dict[str, Any]],
+    nimg_per_epoch: int,
     epoch_seconds: list[float],
     facts: dict[str, str],
     samples: list[tuple[int, Path]],
@@ -54,6 +56,7 @@ def save_report(
         title: the page's heading.
         settings: name to value, in the order to show.
         stats: the lines of ``stats.jsonl``; losses that are NaN or infinite are left out, and the page says so.
+        nimg_per_epoch: images in an epoch.
         epoch_seconds: how long each epoch took, in seconds.
         facts: name to text: device, versions, dataset and the like.
         samples: epoch (from 0) and sheet of images; at most 60 are embedded, evenly chosen, the first and last among
@@ -64,7 +67,7 @@ def save_report(
         UserError: the file cannot be written.
     """
     sheets = _embed_samples(samples)
-    charts = [_loss_chart(stats), _time_chart(epoch_seconds)]
+    charts = [_loss_chart(stats, nimg_per_epoch), _time_chart(epoch_seconds)]
     data = {
         "samples": [[epoch, sheet.uri] for epoch, sheet in sheets],
         "charts": [chart.data() for chart in charts if chart.rows],
@@ -84,19 +87,8 @@ def save_report(
     write_atomically(path, page.encode("utf-8", "replace"))
 
 
-def step_times(stats: list[dict[str, Any]]) -> np.ndarray:
-    """When each logged step was, in epochs: float64 [N].
-
-    The lines do not say how many steps an epoch has; taken is the largest number logged and, after it, the least
-    distance between two, which is off by less than that distance.
-    """
-    steps = sorted({line["step"] for line in stats})
-    spacing = min(np.diff(steps), default=1)
-    return np.array([line["epoch"] + line["step"] / (steps[-1] + spacing) for line in stats])
-
-
-def _loss_chart(stats: list[dict[str, Any]]) -> Chart:
-    times = step_times(stats)
+def _loss_chart(stats: list[dict[str, Any]], nimg_per_epoch: int) -> Chart:
+    times = step_times(stats, nimg_per_epoch)
     points = {key: loss_points(times, stats, key) for key in NAMES}
     css = {key: key[-1] for key in NAMES}
     weight = "step sparse" if len(stats) < _SPARSE else "step"

@@ -3,8 +3,9 @@
 import errno
 import json
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mindgan.runtime.errors import UserError
@@ -49,14 +50,38 @@ def make_atomically(path: Path, make: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         os.replace(temporary, path)
+        with suppress(OSError):  # not every system can open a folder
+            sync(path.parent)
     except OSError as error:
         raise UserError(explain(error, path)) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def sync(path: Path) -> None:
+    """Brings what was written of a file, or the names in a folder, through the system's caches to the disk."""
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder, removed at the end of the block.
+
+    Raises:
+        UserError: an OSError left the block, which is about no other files than those in the folder.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="mindgan-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise UserError(explain(error, Path("the folder of temporary files (TMPDIR)"))) from error
 
 
 def write_json(path: Path, value: object) -> None:

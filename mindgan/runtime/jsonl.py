@@ -62,6 +62,18 @@ def append_line(path: Path, value: dict) -> None:
         raise UserError(files.explain(error, path)) from error
 
 
+def sync(path: Path) -> None:
+    """Brings the lines of a .jsonl file through the system's caches to the disk.
+
+    Raises:
+        UserError: the disk is full or the file cannot be written.
+    """
+    try:
+        files.sync(path)
+    except OSError as error:
+        raise UserError(files.explain(error, path)) from error
+
+
 def keep_lines(path: Path, lines: list[dict]) -> None:
     """Replaces a .jsonl file by `lines`, atomically."""
     files.write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines).encode())

@@ -41,6 +41,14 @@ class RunDirectory:
         self.gif = self.root / "train_test.gif"
         self.report = self.root / "report.html"
 
+    def check(self) -> None:
+        """Makes nothing, and raises UserError where the folder could not be made or written."""
+        there = next(folder for folder in (self.root, *self.root.absolute().parents) if os.path.lexists(folder))
+        if not there.is_dir():
+            raise UserError(f"--train_url {self.root} cannot be written: {there} is no folder; name another")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
+
     def create(self) -> None:
         """Makes the folder.
 
@@ -54,8 +62,6 @@ class RunDirectory:
             raise UserError(
                 f"--train_url {self.root} cannot be written: {error.strerror}; name another folder"
             ) from error
-        if not os.access(self.root, os.W_OK | os.X_OK):
-            raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
 
     def remove_parts(self) -> None:
         """Removes what a killed run left half-written; only who holds the run's log may."""

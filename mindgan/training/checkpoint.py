@@ -1,8 +1,9 @@
 """States on disk: one safetensors file each, whole or not there, checked when read; the newest whole one wins."""
 
+import errno
 import hashlib
 import json
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import write_atomically
+from mindgan.runtime.files import scratch_folder, write_atomically
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training.state import TrainState
 
@@ -108,11 +109,10 @@ def save_network(path: Path, network: nn.Cell) -> None:
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix="mindgan") as folder:
-            scratch = Path(folder, path.name)
-            ms.save_checkpoint(network, str(scratch))
-            data = scratch.read_bytes()
-    except (OSError, RuntimeError) as error:
-        raise UserError("the temporary folder cannot be written; free some room there or set TMPDIR") from error
+    with scratch_folder() as folder:
+        try:
+            ms.save_checkpoint(network, str(folder / path.name))
+        except RuntimeError as error:  # which says nothing of the disk
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        data = (folder / path.name).read_bytes()
     write_atomically(path, data)

@@ -75,12 +75,17 @@ class Record(Hook):
         self.events.add(step.losses, step.nimg)
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
-        jsonl.append_line(self.run.timing, {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)})
         self.events.add({"epoch_seconds": seconds}, state.nimg)
-        self.events.flush()  # before the state is saved: a killed run goes on after it
+        self._settle(epoch, seconds, state)
 
     def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self._settle(epoch, seconds, state)
+
+    def _settle(self, epoch: int, seconds: float, state: TrainState) -> None:
+        """Brings everything to the disk before the state is saved: whoever goes on from that starts behind it."""
         jsonl.append_line(self.run.timing, {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)})
+        jsonl.sync(self.run.stats)
+        jsonl.sync(self.run.timing)
         self.events.flush()
 
     def on_stop(self, state: TrainState) -> None:

@@ -1,11 +1,13 @@
 """Every command on a small run, and on what is none."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 from runs import TINY, mindgan, pixels
 
-from mindgan.cli.main import main
+from mindgan.cli.main import main, parse
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,8 @@ def test_what_is_no_generator_is_told(run, tmp_path, capsys):
     assert "does not exist" in failing(["generate", "--source", tmp_path / "no.ckpt", *out], capsys)
     assert "holds no checkpoints" in failing(["generate", "--source", tmp_path, *out], capsys)
     discriminator = run / "checkpoints" / "Discriminator0.ckpt"
-    assert "other sizes" in failing(["generate", "--source", discriminator, *out], capsys)
+    assert "is a discriminator" in failing(["generate", "--source", discriminator, *out], capsys)
+    assert "does not end in .ckpt" in failing(["export", "--source", run / "model" / "Generator.mindir"], capsys)
     for name, data in (("a.ckpt", b"text"), ("b.ckpt", b""), ("c.mindir", b"text"), ("d.mindir", b"")):
         (tmp_path / name).write_bytes(data)
         assert name in failing(["generate", "--source", tmp_path / name, *out], capsys)
@@ -147,6 +150,29 @@ def test_a_train_url_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     arguments = ["mnist", "--dataset", "digits", "--train_url", tmp_path / "file" / "result"]
     assert "--train_url" in failing(arguments, capsys)
+
+
+def test_a_train_url_that_cannot_be_written_is_told_before_the_data_are_read(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = ["mnist", "--data_url", tmp_path / "nowhere", "--train_url", tmp_path / "file" / "result"]
+    assert "--train_url" in failing(arguments, capsys)
+
+
+def test_scores_compare_with_the_data_of_the_run(run, tmp_path):
+    from mindgan.cli.metrics import _data_of_the_run
+    from mindgan.data.mnist import DigitOptions
+
+    def chosen(*arguments):
+        return _data_of_the_run(parse(["metrics", *map(str, arguments)]))
+
+    assert chosen("--source", run) == DigitOptions(dataset="digits")
+    assert chosen("--source", run, "--dataset", "mnist").dataset == "mnist"
+    assert chosen("--source", run, "--data_url", tmp_path).data_url == str(tmp_path)
+    assert chosen("--source", run / "checkpoints" / "Generator0.ckpt").dataset == "auto"
+    config = json.loads((run / "config.json").read_text())
+    config["run"]["dataset"], config["settings"]["data_url"] = "mnist", str(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert chosen("--source", tmp_path) == DigitOptions(str(tmp_path), "mnist")
 
 
 def test_errors_of_the_data_reach_the_person(tmp_path):

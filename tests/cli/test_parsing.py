@@ -85,7 +85,10 @@ ASCII = """ Unrecognized options
 
 @pytest.mark.parametrize("box", [UNICODE, ASCII])
 def test_the_parsers_frame_becomes_a_line(box):
-    assert one_line(box, ["mnist", "--epoch", "3"]) == "Unrecognized options: --epoch, 3; did you mean --epochs? (see mindgan --help)"
+    assert (
+        one_line(box, ["mnist", "--epoch", "3"])
+        == "Unrecognized options: --epoch, 3; did you mean --epochs? (see mindgan --help)"
+    )
 
 
 def test_an_unknown_command_names_the_nearest_or_all(capsys):

@@ -41,20 +41,22 @@ def images(num=64):
     return np.random.RandomState(0).randint(0, 256, (num, 1, 28, 28)).astype(np.uint8)
 
 
-def losses_of(num_steps, *, beside=lambda state: None):
-    state = recipe.make_state(SMALL)
-    step = recipe.make_step(state, Batches(images(), batch_size=16, seed=1), SMALL)
+def losses_of(num_steps, *, config=SMALL, beside=lambda state: None):
+    state = recipe.make_state(config)
+    batches = Batches(images(4 * config.batch_size), batch_size=config.batch_size, seed=1)
+    step = recipe.make_step(state, batches, config)
     found = []
     for index in range(num_steps):
-        found.append(step(16 * index))
+        found.append(step(config.batch_size * index))
         beside(state)
     return found, state.arrays()
 
 
-def test_pynative_and_graph_agree(pynative):
-    eager, _ = losses_of(20)
+@pytest.mark.parametrize("config", [SMALL, MlpGanConfig()], ids=["small", "defaults"])
+def test_pynative_and_graph_agree(config, pynative):
+    eager, _ = losses_of(20, config=config)
     device.configure("CPU", "graph")
-    compiled, _ = losses_of(20)
+    compiled, _ = losses_of(20, config=config)
     for one, other in zip(eager, compiled, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -34,6 +35,20 @@ def test_a_place_that_is_no_folder_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match=r"file.a\.bin cannot be written.*choose another folder"):
         files.write_atomically(tmp_path / "file" / "a.bin", b"one")
+
+
+def test_a_scratch_folder_tells_of_its_disk_and_goes_away():
+    folders = []
+
+    def fill():
+        with files.scratch_folder() as folder:
+            folders.append(folder)
+            (folder / "a.bin").write_bytes(b"one")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UserError, match=r"temporary files.*TMPDIR.*the disk is full"):
+        fill()
+    assert [folder.exists() for folder in folders] == [False]
 
 
 FULL_DISK = """
