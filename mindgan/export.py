@@ -53,7 +53,7 @@ def export_generator(
     Args:
         generator: a Cell from latents [N, generator.latent_size] to images.
         path: where to; a MindIR file takes any batch size.
-        file_format: ONNX needs `pip install mindgan[onnx]`.
+        file_format: ONNX needs onnxruntime, for the comparison.
         batch_size: of an ONNX file: MindSpore's exporter fixes it.
         say: is told the largest difference.
 
@@ -65,7 +65,8 @@ def export_generator(
     """
     if file_format == "onnx" and not _has_onnxruntime():
         raise UserError(
-            "ONNX files are compared with onnxruntime, which is not installed; run: pip install onnxruntime"
+            "ONNX files are compared with onnxruntime, which is not installed; "
+            f"run: {sys.executable} -m pip install onnxruntime 'numpy<2'"  # the newest onnxruntime would take NumPy 2
         )
     was_training = generator.training
     generator.set_train(False)

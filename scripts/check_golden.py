@@ -121,6 +121,8 @@ def check_mlp(folder: Path, mode: str) -> Iterator[Row]:
 def check(folder: Path) -> Iterator[Row]:
     """Every comparison for the sets under `folder`, in PyNative and compiled."""
     for trajectory in sorted(folder.rglob("mlp_trajectory.npz")):
+        if not trajectory.with_name("config.json").is_file():
+            sys.exit(f"{trajectory.parent} lacks config.json, which says how its numbers were made")
         for mode in MODES:
             configure("CPU", mode)
             yield from check_mlp(trajectory.parent, mode)

@@ -1,6 +1,6 @@
 """Small trainings through the real command."""
 
-import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,11 +13,16 @@ TINY = ["--dataset", "digits", "--batch_size", "256", "--latent_size", "8", "--l
 STEPS_PER_EPOCH = 5  # of the 1,497 embedded digits
 
 
-def mindgan(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
-    """`python -m mindgan` in a process of its own, on the CPU, as from a shell."""
+def mindgan(*arguments: str, cwd: Path | None = None, most_bytes: int | None = None) -> subprocess.CompletedProcess:
+    """`python -m mindgan` in a process of its own, as from a shell; no file may get more than `most_bytes`."""
+
+    def limit() -> None:
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
     return subprocess.run(
         [sys.executable, "-m", "mindgan", *arguments],
-        capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment}, timeout=300,
+        capture_output=True, text=True, cwd=cwd, preexec_fn=limit, timeout=300,
     )  # fmt: skip
 
 

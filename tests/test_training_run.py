@@ -118,6 +118,17 @@ def test_ctrl_c_in_the_middle_of_an_epoch_then_a_damaged_state(whole, tmp_path):
     assert [epoch for epoch, _ in run.networks("Generator")] == [3]
 
 
+def test_a_disk_that_fills_up_is_told_and_leaves_nothing_half_written(tmp_path):
+    done = mindgan(*FOUR_EPOCHS, cwd=tmp_path, most_bytes=1_000_000)  # less than a checkpoint
+    assert done.returncode == 2
+    assert re.fullmatch(r"mindgan: .* cannot be written: the disk is full; free some room.*\n", done.stderr)
+    run = RunDirectory(tmp_path / "result")
+    assert list(run.checkpoints.iterdir()) == []
+    assert not list(run.root.rglob(".mindgan-part-*"))
+    again = mindgan(*FOUR_EPOCHS, "--epochs", "1", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
 def test_other_settings_are_refused(whole):
     done = mindgan(*FOUR_EPOCHS, "--lr", "0.001", cwd=whole[0])
     assert done.returncode == 2

@@ -21,7 +21,7 @@ class Options:
     """The file to write; by default Generator.mindir or .onnx, in the run's model/ folder or beside the .ckpt."""
 
     format: Literal["mindir", "onnx"] = "mindir"
-    """mindir takes any batch size; onnx has a fixed one and needs pip install onnxruntime for the comparison."""
+    """mindir takes any batch size; onnx has a fixed one and needs onnxruntime for the comparison."""
 
     batch_size: int = 1
     """Images a call of an ONNX file."""

@@ -4,6 +4,7 @@ Call `configure` once, before the first network is made. MindSpore is imported i
 prepared, so import the modules that need MindSpore after this one.
 """
 
+import logging
 import os
 import platform
 import signal
@@ -39,10 +40,13 @@ _VERSIONS = (
 )
 
 
+_ERRORS_ONLY = "4"
+
+
 def _prepare_environment() -> None:
     """Keeps MindSpore's warnings off the screen and its litter out of the user's folder; the user's settings win."""
     litter = os.path.join(tempfile.gettempdir(), f"mindgan-{os.getuid() if hasattr(os, 'getuid') else 'user'}")
-    os.environ.setdefault("GLOG_v", "4")  # errors still arrive, as Python exceptions
+    os.environ.setdefault("GLOG_v", _ERRORS_ONLY)  # errors still arrive, as Python exceptions
     os.environ.setdefault("MS_OM_PATH", litter)  # otherwise rank_0/om appears where a graph fails to compile
     os.environ.setdefault("MS_COMPILER_CACHE_PATH", litter)  # kernel_meta of GPU and Ascend
 
@@ -92,12 +96,21 @@ def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph") -> str
     check_packages()
     with _signals_held():
         import mindspore as ms
+    _silence_python_side()
     target = _choose(device_target)
     ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     ms.set_device(target)
     if target != "CPU":  # the CPU kernels are deterministic as they are
         ms.set_deterministic(True)
     return target
+
+
+def _silence_python_side() -> None:
+    """MindSpore prints critical errors above the exceptions that tell of them; a user who set GLOG_v wants that."""
+    if os.environ.get("GLOG_v") == _ERRORS_ONLY:  # noqa: SIM112 (its name has a small v)
+        from mindspore import log
+
+        log._get_logger().setLevel(logging.CRITICAL + 1)
 
 
 @contextmanager

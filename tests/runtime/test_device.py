@@ -1,4 +1,5 @@
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,13 @@ def test_a_version_that_breaks_is_told_with_the_command_that_mends_it(monkeypatc
         device.configure("CPU")
     assert "pip install 'mindspore>=2.10,<2.11' 'numpy>=1.25,<2' 'opencv-python>=4.5,<5'" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_versions_that_work_are_those_that_are_installed():
+    rows = (Path(__file__).parents[2] / "requirements.txt").read_text().splitlines()
+    bounds = {row.split(">=")[0]: row.split(">=")[1].split()[0] for row in rows if ">=" in row}
+    for package, low, high, _ in device._VERSIONS[1:]:
+        assert bounds[package] == f"{'.'.join(map(str, low))},<{'.'.join(map(str, high))}"
 
 
 def test_a_device_that_is_not_there_is_told():
