@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mindgan.runtime.errors import UserError
+from mindgan.runtime.errors import UserError, require_at_least
 from mindgan.runtime.files import user_path
 
 DESCRIPTION = "Export a generator to MindIR (or ONNX); the file is reloaded without mindgan and compared first."
@@ -27,8 +27,7 @@ class Options:
     """Images a call of an ONNX file."""
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise UserError(f"--batch_size {self.batch_size} is too small; it must be 1 or more")
+        require_at_least(1, batch_size=self.batch_size)
         if self.out is not None and Path(self.out).suffix != f".{self.format}":
             raise UserError(f"--out {self.out} must end in .{self.format}, as --format says")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mindgan.runtime.device import DeviceOptions
-from mindgan.runtime.errors import UserError
+from mindgan.runtime.errors import require_at_least
 from mindgan.runtime.files import user_path
 
 DESCRIPTION = "New digits from a trained generator: single images, a grid, and a walk through the latents as GIF."
@@ -29,12 +29,8 @@ class Options(DeviceOptions):
     """Frames of a closed latent walk, written as walk.gif; 0 for none."""
 
     def __post_init__(self) -> None:
-        if self.num < 1:
-            raise UserError(f"--num {self.num} is too small; it must be 1 or more")
-        if self.walk_frames < 0:
-            raise UserError(f"--walk_frames {self.walk_frames} is too small; it must be 0 or more")
-        if self.seed < 0:
-            raise UserError(f"--seed {self.seed} is too small; it must be 0 or more")
+        require_at_least(1, num=self.num)
+        require_at_least(0, walk_frames=self.walk_frames, seed=self.seed)
 
 
 def run(options: Options) -> int:

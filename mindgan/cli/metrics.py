@@ -6,7 +6,7 @@ from zipfile import BadZipFile
 
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions
-from mindgan.runtime.errors import UserError
+from mindgan.runtime.errors import UserError, require_at_least
 from mindgan.runtime.files import user_path
 
 DESCRIPTION = (
@@ -33,10 +33,8 @@ class Options(DeviceOptions, DigitOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.num < 2:
-            raise UserError(f"--num {self.num} is too small; a covariance needs 2 or more")
-        if self.seed < 0:
-            raise UserError(f"--seed {self.seed} is too small; it must be 0 or more")
+        require_at_least(2, num=self.num)  # a covariance needs two
+        require_at_least(0, seed=self.seed)
 
 
 def run(options: Options) -> int:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions, Mode
-from mindgan.runtime.errors import UserError
+from mindgan.runtime.errors import UserError, require_at_least
 from mindgan.runtime.files import user_path
 
-_AT_LEAST_ONE = ("epochs", "batch_size", "latent_size", "log_frequency", "keep")
+_AT_LEAST_ONE = ("epochs", "latent_size", "log_frequency", "keep")
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,8 @@ class MlpGanConfig(DeviceOptions, DigitOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         user_path("--train_url", self.train_url)
-        for name in _AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} {getattr(self, name)} is too small; it must be 1 or more")
-        if self.batch_size < 2:
-            raise UserError("--batch_size 1 is too small; batch normalisation needs 2 or more")
+        require_at_least(1, **{name: getattr(self, name) for name in _AT_LEAST_ONE})
+        require_at_least(2, batch_size=self.batch_size)  # batch normalisation needs two
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise UserError(f"--lr {self.lr} is out of range; it must be above 0 and finite")
         for name in ("beta1", "beta2"):

@@ -6,3 +6,10 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+def require_at_least(least: int, **options: int) -> None:
+    """Raises UserError where the value of an option is below `least`; options are given by name."""
+    for name, value in options.items():
+        if value < least:
+            raise UserError(f"--{name} {value} is too small; it must be {least} or more")
