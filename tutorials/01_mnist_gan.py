@@ -43,10 +43,10 @@
 # | size | data | epochs | on two CPU cores |
 # |---|---|---|---|
 # | `smoke` | the small set that comes with mindgan | 2 | seconds; the digits stay fog |
-# | `short` | MNIST | 50 | about a quarter of an hour; most digits can be read |
-# | `full` (the default) | MNIST | 200 | 45 minutes to an hour; what the lesson is about |
+# | `short` | MNIST | 50 | about ten minutes; most digits can be read |
+# | `full` (the default) | MNIST | 200 | half an hour to an hour; what the lesson is about |
 #
-# An hour is no loss: **you can stop the training whenever you like and run the cell again, and it goes on where it
+# None of it is lost: **you can stop the training whenever you like and run the cell again, and it goes on where it
 # stopped.** A training that is already complete is simply used. So you can begin with `short`, read on, and come back
 # with `full`: it adds the missing epochs.
 
@@ -643,7 +643,7 @@ Image(filename=str(run.loss), width=640)
 # %%
 from mindgan.runtime import jsonl
 
-stats = jsonl.read_lines(run.stats)
+stats = jsonl.read_stats(run.stats)
 last = stats[-max(len(stats) // 20, 1) :]
 final_loss_d, final_loss_g = (float(np.mean([line[name] for line in last])) for name in ("loss_d", "loss_g"))
 print(f"{stats[-1]['epoch'] + 1} epochs, {len(stats):,} steps recorded")
@@ -858,13 +858,13 @@ assert mindir_difference < 1e-4
 # | after | `loss_d` | `loss_g` | the digits |
 # |---|---|---|---|
 # | the first step | 1.36 | 0.73 | snow |
-# | 1 epoch | 1.23 | 0.91 | blots and strokes in snow |
-# | 2 epochs | 1.17 | 1.18 | some can be guessed |
-# | 10 epochs | 1.26 | 1.01 | many can be read; ragged edges, specks |
-# | 20 epochs | 1.29 | 0.91 | most can be read |
-# | 50 epochs | 1.25 | 0.92 | firm strokes, few specks |
-# | 100 epochs | 1.20 | 1.07 | like the data's |
-# | 200 epochs | 1.18 | 1.13 | clean; now and then one that is no digit |
+# | 1 epoch | 1.22 | 0.95 | blots and strokes in snow |
+# | 2 epochs | 1.17 | 1.16 | some can be guessed |
+# | 10 epochs | 1.25 | 1.03 | many can be read; ragged edges, specks |
+# | 20 epochs | 1.30 | 0.87 | most can be read |
+# | 50 epochs | 1.30 | 0.88 | firm strokes, few specks |
+# | 100 epochs | 1.27 | 0.93 | like the data's |
+# | 200 epochs | 1.22 | 1.02 | clean; now and then one that is no digit |
 #
 # Yours will differ by a few hundredths with another seed, and single steps jitter by a tenth or two around the means.
 #

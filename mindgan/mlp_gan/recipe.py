@@ -48,7 +48,8 @@ def train(config: MlpGanConfig) -> bool:
         state.about = _about(config, digits)
         if checkpoint.restore_newest(run, state, say=console.say):
             console.say(f"going on after {state.nimg} images")
-            _tell_other_versions(run, console)
+            if state.nimg < config.epochs * batches.nimg_per_epoch:
+                _tell_other_versions(run, console)
         _write_config(run, config, digits, batches, target)
         console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; see {run.root}")
         _save_real(run, config, digits)
