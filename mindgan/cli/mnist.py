@@ -12,7 +12,7 @@ def run(config: MlpGanConfig) -> int:
     """Exit code 0 when the training is complete, 130 where it was stopped early."""
     from mindgan.runtime import device
 
-    device.check_packages()
+    device.load_framework()
     from mindgan.mlp_gan.recipe import train
 
     return 0 if train(config) else 130

@@ -4,6 +4,7 @@ Call `configure` once, before the first network is made. MindSpore is imported i
 prepared, so import the modules that need MindSpore after this one.
 """
 
+import importlib
 import logging
 import os
 import platform
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,16 +95,27 @@ def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph") -> str
     Raises:
         UserError: a package has a version that breaks, or there is no such device.
     """
-    check_packages()
-    with _signals_held():
-        import mindspore as ms
-    _silence_python_side()
+    load_framework()
+    import mindspore as ms
+
     target = _choose(device_target)
     ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     ms.set_device(target)
     if target != "CPU":  # the CPU kernels are deterministic as they are
         ms.set_deterministic(True)
     return target
+
+
+def load_framework() -> None:
+    """Imports MindSpore, which takes seconds, quietly and so that Ctrl-C meanwhile ends like at any other time.
+
+    Raises:
+        UserError: a package has a version that breaks.
+    """
+    check_packages()
+    with _signals_held():
+        importlib.import_module("mindspore")
+    _silence_python_side()
 
 
 def _silence_python_side() -> None:
@@ -115,15 +128,25 @@ def _silence_python_side() -> None:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Ctrl-C waits until the end of the block: MindSpore aborts the process where one arrives while it is loaded."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    """Ctrl-C and SIGTERM wait until the end of the block: MindSpore aborts the process where one arrives in its import.
+
+    Handlers that only note them, not a mask: a signal to the process takes any thread that does not block it, and the
+    libraries loaded before have threads of their own.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    arrived: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for held in before:
+        signal.signal(held, lambda number, frame: arrived.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in arrived[:1]:
+        signal.raise_signal(number)
 
 
 def _choose(device_target: DeviceTarget) -> str:

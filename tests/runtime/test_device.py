@@ -1,3 +1,4 @@
+import signal
 from importlib import metadata
 from pathlib import Path
 
@@ -37,6 +38,23 @@ def test_a_device_that_is_not_there_is_told():
 
 def test_auto_takes_a_device_that_is_there():
     assert device.configure("auto") in ("Ascend", "GPU", "CPU")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_the_framework_is_loaded(number):
+    loaded, before = [], signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def load():
+        with device._signals_held():
+            signal.raise_signal(number)
+            loaded.append(True)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            load()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert loaded == [True]
 
 
 def test_versions_name_what_the_numbers_depend_on():
