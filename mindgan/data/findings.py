@@ -1,0 +1,118 @@
+"""What is wrong with an image file, and the bytes that take its place: the rules of ModelArts' MetaValidation.
+
+They are those of the operator "Data Validation"; beyond them EXIF rotation is applied and 16 bits become 8.
+"""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from PIL import Image
+
+from mindgan.data.decode import Opened, Undecodable, has_transparency, open_image, to_channels
+from mindgan.runtime.errors import UserError
+
+KEPT, CONVERTED, RENAMED, DROPPED = "kept", "converted", "renamed", "dropped"
+SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",)}  # formats that stay, and their suffixes
+JPEG_QUALITY = 95
+MAX_NAME_BYTES = 200  # most file systems allow 255; the rest is for the temporary name
+MODES = {
+    "1": "black and white",
+    "L": "1 channel",
+    "LA": "2 channels",
+    "P": "a palette",
+    "RGB": "3 channels",
+    "CMYK": "CMYK",
+    "RGBA": "an alpha channel",
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a valid image is."""
+
+    image_channel: int
+    image_max_width: int
+    image_max_height: int
+
+    def __post_init__(self) -> None:
+        if self.image_channel not in (1, 3):
+            raise UserError(f"--image_channel {self.image_channel} is none; use 3 for colour or 1 for grey")
+        for name in ("image_max_width", "image_max_height"):
+            value = getattr(self, name)
+            if value < 1 and value != -1:
+                raise UserError(f"--{name} {value} is no size; use a number of pixels, or -1 for any size")
+
+
+class Judgement(NamedTuple):
+    findings: tuple[str, ...]
+    action: str
+    suffix: str
+    """Of the result."""
+    data: bytes
+    """The result."""
+
+
+def judge(data: bytes, name: str, rules: Rules) -> Judgement:
+    """What is wrong with the bytes of a file, and the bytes that take their place."""
+    try:
+        opened = open_image(data)
+        suffix, named = _suffix(opened, name)
+        findings = _findings(opened, rules)
+        if findings:
+            return Judgement((*findings, *named), CONVERTED, suffix, _converted(opened, rules))
+        return Judgement(named, RENAMED if named else KEPT, suffix, data)
+    except Undecodable as error:
+        return Judgement((f"cannot be decoded: {error}",), DROPPED, "", b"")
+
+
+def _suffix(opened: Opened, name: str) -> tuple[str, tuple[str, ...]]:
+    """The suffix of the result, and what is wrong with the name."""
+    suffix = PurePosixPath(name).suffix
+    right = SUFFIXES.get(opened.format)
+    findings = []
+    if right and suffix.lower() not in right:
+        findings.append(f"suffix {suffix or 'missing'}, content {opened.format}")
+    if len(os.fsencode(PurePosixPath(name).name)) > MAX_NAME_BYTES:
+        findings.append(f"a name of more than {MAX_NAME_BYTES} bytes")
+    return suffix if right and suffix.lower() in right else (right or SUFFIXES["JPEG"])[0], tuple(findings)
+
+
+def _findings(opened: Opened, rules: Rules) -> tuple[str, ...]:
+    """What the pixels need a conversion for."""
+    image = opened.image
+    found = []
+    if opened.format not in SUFFIXES:
+        found.append(f"format {opened.format}")
+    if image.mode != ("RGB" if rules.image_channel == 3 else "L"):
+        found.append(MODES.get(image.mode, "1 channel" if image.mode.startswith("I") else f"mode {image.mode}"))
+    elif has_transparency(image):
+        found.append("a transparent colour")
+    if opened.bits == 16:
+        found.append("16 bits a channel")
+    if opened.orientation != 1:
+        found.append(f"EXIF orientation {opened.orientation}")
+    if _reduced_size(image, rules) != image.size:
+        found.append(f"{image.width}x{image.height} pixels, more than allowed")
+    return tuple(found)
+
+
+def _reduced_size(image: Image.Image, rules: Rules) -> tuple[int, int]:
+    """(width, height) within the largest allowed, of the same aspect ratio."""
+    limits = ((rules.image_max_width, image.width), (rules.image_max_height, image.height))
+    scale = min([limit / side for limit, side in limits if limit != -1] + [1.0])
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+
+
+def _converted(opened: Opened, rules: Rules) -> bytes:
+    image = to_channels(opened.image, rules.image_channel)
+    if (size := _reduced_size(image, rules)) != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    result = io.BytesIO()
+    if opened.format in ("PNG", "BMP"):
+        image.save(result, format=opened.format)
+    else:
+        image.save(result, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return result.getvalue()

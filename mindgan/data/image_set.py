@@ -1,0 +1,171 @@
+"""A set of images: what each is called, its label, and a way to read its bytes. Nothing is decoded here."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mindgan.runtime.errors import UserError
+
+MAX_FILE_BYTES = 256 << 20  # of one image file, which is read into memory whole
+OTHER_KIND, DOUBLE = "of another kind", "listed twice"  # why files are passed over
+
+SUFFIXES = (  # of files that mean to be images, also where they turn out not to be
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
+)
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+LITTER = ("__macosx", ".ds_store", "thumbs.db", "desktop.ini")  # left by file managers, in lower case
+
+
+def shown(name: object) -> str:
+    """A name as one line for a person: control characters and bytes that are no text stand escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(name))
+
+
+def passed_over_for_name(name: str) -> str | None:
+    """Why a file or folder of this name (its last part) is passed over without a look, or None."""
+    if name.casefold() in LITTER:
+        return "left by a file manager"
+    return "hidden" if name.startswith(".") else None
+
+
+def is_image_name(name: str, head: Callable[[], bytes]) -> bool:
+    """Whether a file means to be an image: by its suffix or, where it has none, by its first bytes `head()`."""
+    suffix = Path(name).suffix.lower()
+    if suffix:
+        return suffix in SUFFIXES
+    first = head()
+    return first.startswith(SIGNATURES) or (first[:4] == b"RIFF" and first[8:12] == b"WEBP")
+
+
+@dataclass(frozen=True)
+class ImageItem:
+    """One image file."""
+
+    name: str
+    """Path relative to the set, with ``/``; neither absolute nor with ``..``, so outputs may be named after it."""
+    label: str | None
+    """Its class: the first folder of its name, or what a manifest says."""
+    where: str
+    """The whole path, for a person; it may be in an archive."""
+    num_bytes: int
+    """Size of the file when it was listed."""
+    reader: Callable[[], bytes] = field(repr=False, compare=False)
+    """Reads the file, as `read`."""
+    usage: str | None = None
+    """``train``, ``eval``, ``test`` or ``inference`` where a manifest says so."""
+
+    def read(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            UserError: it cannot be read any more, or is larger than `MAX_FILE_BYTES`.
+        """
+        return self.reader()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file or folder that should have given images and cannot."""
+
+    name: str
+    """As of an `ImageItem`."""
+    finding: str
+    """What is wrong, in half a line."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images in the order of their names."""
+
+    option: str
+    """The option that named the set, such as ``--data_url``, for messages."""
+    source: Path
+    """The folder, archive or manifest."""
+    items: tuple[ImageItem, ...]
+    problems: tuple[Problem, ...] = ()
+    """What cannot be read, by name."""
+    passed_over: tuple[tuple[str, int], ...] = ()
+    """Files that are no images: (reason, how many)."""
+    folders: tuple[str, ...] = ()
+    """The folders at its top, also those without images."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels there are, in alphabetical order."""
+        return tuple(sorted({item.label for item in self.items if item.label is not None}))
+
+    def select(self, keep: Callable[[ImageItem], bool]) -> "ImageSet":
+        """The images for which `keep(item)` holds."""
+        return replace(self, items=tuple(item for item in self.items if keep(item)))
+
+    def under(self, folder: str) -> "ImageSet":
+        """What lies in one folder at the top, named and labelled from there."""
+        inside = f"{folder}/"
+        items = [
+            replace(item, name=item.name.removeprefix(inside)) for item in self.items if item.name.startswith(inside)
+        ]
+        problems = [
+            replace(problem, name=problem.name.removeprefix(inside))
+            for problem in self.problems
+            if problem.name == folder or problem.name.startswith(inside)
+        ]
+        labelled = tuple(replace(item, label=top_folder(item.name)) for item in items)
+        folders = tuple(sorted({item.label for item in labelled if item.label is not None}))
+        return ImageSet(self.option, self.source / folder, labelled, tuple(problems), (), folders)
+
+    def require(self, least: int) -> None:
+        """Raises UserError where there are fewer than `least` images."""
+        if len(self) >= least:
+            return
+        count = "no images" if not self.items else f"{len(self)} image{'s' * (len(self) > 1)}"
+        raise UserError(
+            f"{self.option} {shown(self.source)} holds {count}{self._excuse()}; "
+            f"give a folder, .zip or manifest with {least} or more"
+        )
+
+    def _excuse(self) -> str:
+        if self.problems:
+            return f" ({shown(self.problems[0].name)}: {self.problems[0].finding})"
+        return f" ({self.left_out()})" if self.passed_over else ""
+
+    def left_out(self) -> str:
+        """What was left out, in half a line; empty where nothing was."""
+        parts = [f"{count} {reason}" for reason, count in self.passed_over]
+        if self.problems:
+            parts.append(f"{len(self.problems)} unreadable, the first {shown(self.problems[0].name)}")
+        return f"left out: {', '.join(parts)}" if parts else ""
+
+
+def top_folder(name: str) -> str | None:
+    """The first folder of a name, or None for a file at the top."""
+    return name.split("/")[0] if "/" in name else None
+
+
+@dataclass
+class Listing:
+    """An `ImageSet` in the making."""
+
+    items: list[ImageItem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    passed_over: Counter = field(default_factory=Counter)
+    folders: set[str] = field(default_factory=set)
+
+    def problem(self, name: str, finding: str) -> None:
+        """Notes what cannot be read."""
+        self.problems.append(Problem(name, finding))
+
+    def finish(self, option: str, source: Path) -> ImageSet:
+        """The set, sorted by code points, whatever order the file system had."""
+        return ImageSet(
+            option,
+            source,
+            tuple(sorted(self.items, key=lambda item: item.name)),
+            tuple(sorted(self.problems, key=lambda problem: problem.name)),
+            tuple(sorted(self.passed_over.items())),
+            tuple(sorted(self.folders)),
+        )

@@ -1,0 +1,91 @@
+"""ModelArts manifests: JSON Lines, one sample a line, with a source and, where they are known, usage and labels.
+
+Format: ModelArts, "Specifications for Importing a Manifest File".
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from mindgan.data.image_set import shown
+from mindgan.runtime.errors import UserError
+
+MAX_ROW_BYTES = 1 << 20
+CLASSIFICATION = "modelarts/image_classification"
+USAGES = ("train", "eval", "test", "inference")
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One sample."""
+
+    line: int
+    """Line in the file, counted from 1."""
+    source: str
+    """Path or URL of the file, as written."""
+    usage: str | None
+    """One of `USAGES`, or None where it is undecided."""
+    label: str | None
+    """The first class it is labelled with, or None."""
+
+
+def read_rows(path: Path, option: str) -> list[ManifestRow]:
+    """The samples of a manifest; empty lines are passed over.
+
+    Args:
+        path: the manifest.
+        option: the option that named it, for messages.
+
+    Raises:
+        UserError: the file cannot be read, or a line is none of a manifest (the message has its number).
+    """
+    try:
+        with open(path, "rb") as file:
+            return list(_rows(file, f"{option} {shown(path)}"))
+    except OSError as error:
+        raise UserError(f"{option} {shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+def _rows(file: IO[bytes], named: str) -> Iterator[ManifestRow]:
+    line = 0
+    while text := file.readline(MAX_ROW_BYTES + 1):
+        line += 1
+        place = f"{named}, line {line}"
+        if len(text) > MAX_ROW_BYTES:
+            raise UserError(f"{place} is longer than {MAX_ROW_BYTES} bytes; a manifest has one sample a line")
+        if line == 1:
+            text = text.removeprefix(b"\xef\xbb\xbf")  # the byte order mark some editors write
+        if text.strip():
+            yield _row(text, line, place)
+
+
+def _row(text: bytes, line: int, place: str) -> ManifestRow:
+    try:
+        sample = json.loads(text.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place} is no JSON; a manifest has one whole object a line: {{...}}") from error
+    source = sample.get("source") if isinstance(sample, dict) else None
+    if not isinstance(source, str) or not source.strip() or "\0" in source:
+        raise UserError(f'{place} names no file; every line needs a "source"')
+    return ManifestRow(line, source, _usage(sample, place), _label(sample, place))
+
+
+def _usage(sample: dict, place: str) -> str | None:
+    usage = sample.get("usage")
+    if usage is None or usage == "":
+        return None
+    if not isinstance(usage, str) or usage.lower() not in USAGES:
+        raise UserError(f"{place} has the usage {shown(usage)!r}; use one of {', '.join(USAGES)}, or leave it out")
+    return usage.lower()
+
+
+def _label(sample: dict, place: str) -> str | None:
+    annotations = sample.get("annotation") or []
+    if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
+        raise UserError(f'{place}: "annotation" must be a list of objects')
+    names = [a.get("name") for a in annotations if a.get("type", CLASSIFICATION) == CLASSIFICATION]
+    if not all(isinstance(name, str) and name for name in names):
+        raise UserError(f'{place}: an annotation of {CLASSIFICATION} needs a "name"')
+    return names[0] if names else None

@@ -1,0 +1,59 @@
+"""A function of `nimg`, computed ahead in a thread, so that who asks does not wait."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+THREAD_NAME = "mindgan-prefetch"
+
+
+class Prefetch(Generic[Result]):
+    """Calls `make(nimg)` in a thread for the positions that come next. A context manager: leaving it ends the thread.
+
+    What is asked for is what `make` gives, in any order of asking; asking in steps of `advance` is fast. Errors of
+    `make` arrive when their position is asked for, and end the thread.
+    """
+
+    def __init__(self, make: Callable[[int], Result], *, advance: int, ahead: int = 2):
+        """
+        Args:
+            make: depends on its argument alone; runs in one thread.
+            advance: what `nimg` grows by from one question to the next, at least 1.
+            ahead: results that are kept ready, at least 1; so many more are in memory.
+        """
+        self._make = make
+        self._advance = advance
+        self._ahead = ahead
+        self._coming: dict[int, Future[Result]] = {}
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD_NAME)
+
+    def __call__(self, nimg: int) -> Result:
+        """`make(nimg)`, of which the next ones are begun.
+
+        Raises:
+            RuntimeError: after `close`, or after an error.
+        """
+        wanted = [nimg + step * self._advance for step in range(self._ahead + 1)]
+        for stale in self._coming.keys() - set(wanted):
+            self._coming.pop(stale).cancel()
+        try:
+            for position in wanted:
+                if position not in self._coming:
+                    self._coming[position] = self._executor.submit(self._make, position)
+            return self._coming.pop(nimg).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the thread; waits for the result it is making, if any."""
+        self._coming.clear()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> "Prefetch[Result]":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

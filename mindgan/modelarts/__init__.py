@@ -1,0 +1,1 @@
+"""What ModelArts expects of operators and training jobs."""
