@@ -22,6 +22,10 @@ def test_every_command_parses(command):
     assert parse(shlex.split(command, comments=True)) is not None
 
 
+def test_nothing_is_left_to_fill_in():
+    assert not re.search(r"^[A-Z]{4,}$", README, re.M)
+
+
 def test_every_file_it_links_to_is_there():
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
     assert links
