@@ -118,14 +118,57 @@ def check_mlp(folder: Path, mode: str) -> Iterator[Row]:
         yield Row(f"mlp/{mode}/{name}", frobenius_error(actual[name], expected[name]), 1e-2)
 
 
+def largest_gradient_error(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
+    """The largest relative Frobenius error of the gradients of one network.
+
+    Instance norm takes every constant out again, so a bias before one has no true gradient, and what an implementation
+    finds is rounding: there the difference counts in comparison with the largest gradient of the network.
+
+    Args:
+        actual: by the names of the parameters.
+        expected: by the same names, in the order of the layers.
+    """
+    scale = max(float(np.linalg.norm(value)) for value in expected.values())
+    biases = [name for name in expected if name.endswith("bias")]
+    normed = biases[:-1] if biases[0].startswith("grad.G") else biases[1:-1]
+    errors = [
+        float(np.linalg.norm(actual[name] - value)) / scale if name in normed else frobenius_error(actual[name], value)
+        for name, value in expected.items()
+    ]
+    return float(np.max(errors))  # NaN, where there is one
+
+
+def check_cyclegan(folder: Path, mode: str) -> Iterator[Row]:
+    """`config.json` and `cyclegan_step.npz`: outputs, losses and gradients of one step, from the weights in the file.
+
+    The names of the weights are those of the paper's implementation after the network: ``G_A.model.1.weight``.
+    """
+    from golden_cyclegan import NETWORKS, step_numbers
+
+    with np.load(folder / "cyclegan_step.npz") as file:
+        expected = dict(file)
+    actual = step_numbers(json.loads((folder / "config.json").read_text()), expected)
+    for name in expected:
+        if name.startswith(("out.", "loss.")):
+            yield Row(f"cyclegan/{mode}/{name}", frobenius_error(actual[name], expected[name]), 1e-4)
+    for network in NETWORKS:
+        grads = {name: value for name, value in expected.items() if name.startswith(f"grad.{network}.")}
+        yield Row(f"cyclegan/{mode}/grad.{network}", largest_gradient_error(actual, grads), 1e-4)
+
+
+# what is compared with what
+SETS = (("mlp_trajectory.npz", check_mlp), ("cyclegan_step.npz", check_cyclegan))
+
+
 def check(folder: Path) -> Iterator[Row]:
     """Every comparison for the sets under `folder`, in PyNative and compiled."""
-    for trajectory in sorted(folder.rglob("mlp_trajectory.npz")):
-        if not trajectory.with_name("config.json").is_file():
-            sys.exit(f"{trajectory.parent} lacks config.json, which says how its numbers were made")
-        for mode in MODES:
-            configure("CPU", mode)
-            yield from check_mlp(trajectory.parent, mode)
+    for name, check_set in SETS:
+        for file in sorted(folder.rglob(name)):
+            if not file.with_name("config.json").is_file():
+                sys.exit(f"{file.parent} lacks config.json, which says how its numbers were made")
+            for mode in MODES:
+                configure("CPU", mode)
+                yield from check_set(file.parent, mode)
 
 
 def main() -> int:
@@ -137,7 +180,7 @@ def main() -> int:
         rows.append(row)
         print(row, flush=True)
     if not rows:
-        print(f"{folder} holds no golden vectors; expected for instance {folder}/mlp/mlp_trajectory.npz")
+        print(f"{folder} holds no golden vectors; expected for instance {folder}/mlp/{SETS[0][0]}")
         return 2
     return 0 if all(row.ok for row in rows) else 1
 

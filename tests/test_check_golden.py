@@ -17,8 +17,10 @@ def test_a_line_for_each_number_and_exit_code_0():
     done = check_golden(ROOT / "tests" / "golden")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [row.split() for row in done.stdout.splitlines()]
-    assert len(rows) == 14
+    families = [row[0].split("/")[0] for row in rows]
+    assert (families.count("mlp"), families.count("cyclegan"), len(families)) == (14, 34, 48)
     assert all(len(row) == 3 and 0 <= float(row[1]) < 1e-2 and row[2] == "ok" for row in rows)
+    assert all(float(row[1]) <= 1e-4 for row in rows if row[0].startswith("cyclegan"))
 
 
 def test_wrong_weights_fail_with_exit_code_1(tmp_path):

@@ -13,6 +13,7 @@ ROWS = (
     ("runtime",),
     ("data",),
     ("render",),
+    ("layers",),
     ("metrics",),
     ("training",),
     ("export",),

@@ -6,17 +6,17 @@ fast and right. Below the surface these differ:
 
 - a bias is a broadcast addition: its gradient is a plain sum, three times as fast as `BiasAddGrad`;
 - batch normalisation is a handful of sums and products: `BatchNormGrad` takes ten milliseconds at [128, 1024];
-- LeakyReLU is made of ReLU: the gradient of `Maximum` runs through three comparisons and two selects;
-- Tanh is made of Sigmoid, because MindSpore's own on CPU is an approximation without a gradient beyond |x| = 5.
+- LeakyReLU and Tanh are those of `mindgan.layers`.
 """
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
+from mindgan.layers.activations import LeakyReLU, Tanh
+
 IMAGE_SIZE = 28  # pixels, height and width
 GENERATOR_WIDTHS = (128, 256, 512, 1024)
 DISCRIMINATOR_WIDTHS = (512, 256)
-LEAKY_SLOPE = 0.2
 
 
 class Dense(nn.Dense):
@@ -55,24 +55,6 @@ class BatchNorm(nn.BatchNorm1d):
     def _update_running(self, running: ms.Parameter, batch: Tensor) -> None:
         # self.momentum is MindSpore's 1 - momentum: the share of the new value
         ops.assign(running, running * (1 - self.momentum) + batch.reshape(-1) * self.momentum)
-
-
-class LeakyReLU(nn.Cell):
-    """x for x > 0, else 0.2 x; of any shape."""
-
-    def construct(self, x: Tensor) -> Tensor:
-        return (1 - LEAKY_SLOPE) * ops.relu(x) + LEAKY_SLOPE * x
-
-
-class Tanh(nn.Cell):
-    """tanh x = 2 sigmoid(2 x) - 1; of any shape.
-
-    MindSpore's CPU kernel of tanh is a rational approximation that is exactly -1 and 1 beyond |x| = 5: off by 1e-4,
-    and without a gradient there, where the black background of a digit lives. Its sigmoid is accurate.
-    """
-
-    def construct(self, x: Tensor) -> Tensor:
-        return 2 * ops.sigmoid(2 * x) - 1
 
 
 class Generator(nn.Cell):

@@ -145,8 +145,8 @@ def _signals_held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number in arrived[:1]:
-        signal.raise_signal(number)
+    if arrived:
+        signal.raise_signal(arrived[0])
 
 
 def _choose(device_target: DeviceTarget) -> str:
