@@ -107,7 +107,7 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         "device": config["run"]["device"],
         "epochs trained": str(len(run.sample_images())),
         "training time": duration_text(sum(seconds)),
-        "final loss_d, loss_g": "{loss_d:.4f}, {loss_g:.4f}".format(**stats[-1]),
+        "last logged step, loss_d and loss_g": "{loss_d:.4f}, {loss_g:.4f}".format(**stats[-1]),
         **config["versions"],
     }
     pictures = {"real digits": run.real, "generated digits": run.samples, "samples by epoch": run.gif}
