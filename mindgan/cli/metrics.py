@@ -45,9 +45,10 @@ def run(options: Options) -> int:
     from mindgan.data.mnist import load
     from mindgan.metrics.digits import score
 
+    images = _images(options)  # before the data: these may have to be downloaded
     which = _data_of_the_run(options)
     digits = load(which.dataset, which.data_url, verify=which.verify)
-    scores = score(_images(options), digits, say=print)
+    scores = score(images, digits, say=print)
     measure = "MNIST-FID" if digits.name == "mnist" else "digits-FID"  # the two are not comparable
     print(f"{measure:<20} {scores.fid:.3f}  ({scores.num_samples} samples, {scores.num_reference} test images)")
     if scores.num_samples < USUAL_NUM:

@@ -1,9 +1,7 @@
 """States on disk: one safetensors file each, whole or not there, checked when read; the newest whole one wins."""
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,7 +110,9 @@ def save_network(path: Path, network: nn.Cell) -> None:
     with scratch_folder() as folder:
         try:
             ms.save_checkpoint(network, str(folder / path.name))
-        except RuntimeError as error:  # which says nothing of the disk
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        except RuntimeError as error:  # not everything that a disk refuses arrives as an OSError
+            raise UserError(
+                "no checkpoint could be made in the folder of temporary files; free some room there or set TMPDIR"
+            ) from error
         data = (folder / path.name).read_bytes()
     write_atomically(path, data)

@@ -1,61 +1,19 @@
-"""The PyTorch twin of the CycleGAN step: the same networks, losses, optimisers and pools, eager, for measuring only."""
+"""The PyTorch twin of the CycleGAN step, eager: the same networks, losses and optimisers, without pools."""
 
 import numpy as np
 import torch
 from torch import nn
+from torch_cyclegan import Discriminator, Generator
 
 WEIGHT_CYCLE, WEIGHT_IDENTITY = 10.0, 5.0
 
 
-def norm(channels: int) -> nn.Module:
-    return nn.InstanceNorm2d(channels)
-
-
-def block(channels: int) -> nn.Module:
-    def half() -> list[nn.Module]:
-        return [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), norm(channels)]
-
-    return nn.Sequential(*half(), nn.ReLU(), *half())
-
-
-class Generator(nn.Module):
-    def __init__(self, ngf: int, num_blocks: int):
-        super().__init__()
-        self.head = nn.Sequential(
-            *[nn.ReflectionPad2d(3), nn.Conv2d(3, ngf, 7), norm(ngf), nn.ReLU()],
-            *[nn.Conv2d(ngf, 2 * ngf, 3, stride=2, padding=1), norm(2 * ngf), nn.ReLU()],
-            *[nn.Conv2d(2 * ngf, 4 * ngf, 3, stride=2, padding=1), norm(4 * ngf), nn.ReLU()],
-        )
-        self.blocks = nn.ModuleList([block(4 * ngf) for _ in range(num_blocks)])
-        self.tail = nn.Sequential(
-            *[nn.ConvTranspose2d(4 * ngf, 2 * ngf, 3, stride=2, padding=1, output_padding=1), norm(2 * ngf), nn.ReLU()],
-            *[nn.ConvTranspose2d(2 * ngf, ngf, 3, stride=2, padding=1, output_padding=1), norm(ngf), nn.ReLU()],
-            *[nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()],
-        )
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = self.head(images)
-        for residual in self.blocks:
-            x = x + residual(x)
-        return self.tail(x)
-
-
-def discriminator(ndf: int) -> nn.Module:
-    return nn.Sequential(
-        *[nn.Conv2d(3, ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2)],
-        *[nn.Conv2d(ndf, 2 * ndf, 4, stride=2, padding=1), norm(2 * ndf), nn.LeakyReLU(0.2)],
-        *[nn.Conv2d(2 * ndf, 4 * ndf, 4, stride=2, padding=1), norm(4 * ndf), nn.LeakyReLU(0.2)],
-        *[nn.Conv2d(4 * ndf, 8 * ndf, 4, padding=1), norm(8 * ndf), nn.LeakyReLU(0.2)],
-        nn.Conv2d(8 * ndf, 1, 4, padding=1),
-    )
-
-
 class Twin:
-    """Networks of `ngf` channels and `num_blocks` blocks, and both optimisers; the pools are always passed through."""
+    """Networks of `ngf` channels and `num_blocks` blocks, and both optimisers; D sees fresh fakes."""
 
     def __init__(self, ngf: int, num_blocks: int):
-        self.G_A, self.G_B = Generator(ngf, num_blocks), Generator(ngf, num_blocks)
-        self.D_A, self.D_B = discriminator(ngf), discriminator(ngf)
+        self.G_A, self.G_B = Generator(3, ngf, num_blocks), Generator(3, ngf, num_blocks)
+        self.D_A, self.D_B = Discriminator(3, ngf, 3), Discriminator(3, ngf, 3)
         for network in (self.G_A, self.G_B, self.D_A, self.D_B):
             for parameter in network.parameters():
                 nn.init.normal_(parameter, 0, 0.02)

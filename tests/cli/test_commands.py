@@ -127,6 +127,12 @@ def test_what_is_no_generator_is_told(run, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_metrics_tell_of_the_source_before_they_read_the_data(tmp_path, capsys):
+    missing = ["--data_url", tmp_path / "nowhere"]
+    assert "--source is empty" in failing(["metrics", "--source", "", *missing], capsys)
+    assert "no.ckpt does not exist" in failing(["metrics", "--source", tmp_path / "no.ckpt", *missing], capsys)
+
+
 def test_what_is_no_run_is_told(tmp_path, capsys):
     assert "no config.json" in failing(["render", "--run", tmp_path], capsys)
     (tmp_path / "config.json").write_text("{")

@@ -29,6 +29,10 @@ def rows_of(path: Path, colour: tuple[int, int, int]) -> np.ndarray:
         return (np.asarray(image.convert("RGB")) == colour).all(axis=2).sum(axis=1)
 
 
+def test_step_times_are_in_epochs_of_images():
+    assert curves.step_times([{"nimg": nimg} for nimg in (10, 20, 30, 60)], 20).tolist() == [0.5, 1, 1.5, 3]
+
+
 def test_epoch_means_by_hand():
     stats = lines(2, steps=3)
     for line, loss in zip(stats, (1.0, 2.0, 6.0, 5.0, math.nan, 6.0), strict=True):
