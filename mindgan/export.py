@@ -63,22 +63,56 @@ def export_generator(
     Raises:
         UserError: it cannot be exported, reloaded or written, or the difference is above 1e-4; no file is left.
     """
+    sizes = COMPARED_BATCHES if file_format == "mindir" else (batch_size,)
+    inputs = {f"batch{size}": _latents(size, generator.latent_size) for size in sizes}
+    rows = None if file_format == "mindir" else batch_size
+    return _export_compared(generator, path, (rows, generator.latent_size), inputs, file_format, say)
+
+
+def export_image_network(
+    network: nn.Cell, path: Path, image_shape: tuple[int, int, int], *, say: Callable[[str], None] = print
+) -> float:
+    """Writes a network from images to images to a MindIR file, if a fresh process computes the same from it.
+
+    Args:
+        network: a Cell from images [N, C, H, W] to images.
+        path: where to.
+        image_shape: (C, H, W) of the images.
+        say: is told the largest difference.
+
+    Returns:
+        As `export_generator`.
+
+    Raises:
+        UserError: as of `export_generator`.
+    """
+    images = randomness.generator(0, "export").uniform(-1, 1, (1, *image_shape)).astype(np.float32)
+    return _export_compared(network, path, (1, *image_shape), {"one": images}, "mindir", say)
+
+
+def _export_compared(
+    network: nn.Cell,
+    path: Path,
+    shape: tuple[int | None, ...],
+    inputs: dict[str, np.ndarray],
+    file_format: Format,
+    say: Callable[[str], None],
+) -> float:
+    """Exports `network` for inputs of `shape` (None for a free size), if the reloaded file agrees on `inputs`."""
     if file_format == "onnx" and not _has_onnxruntime():
         raise UserError(
             "ONNX files are compared with onnxruntime, which is not installed; "
             f"run: {sys.executable} -m pip install onnxruntime 'numpy<2'"  # the newest onnxruntime would take NumPy 2
         )
-    was_training = generator.training
-    generator.set_train(False)
+    was_training = network.training
+    network.set_train(False)
     try:
-        sizes = COMPARED_BATCHES if file_format == "mindir" else (batch_size,)
-        inputs = {f"batch{size}": _latents(size, generator.latent_size) for size in sizes}
-        expected = {name: generator(Tensor(latents)).asnumpy() for name, latents in inputs.items()}
+        expected = {name: network(Tensor(array)).asnumpy() for name, array in inputs.items()}
         difference = 0.0
 
         def make(temporary: Path) -> None:
             nonlocal difference
-            temporary.write_bytes(_exported(generator, file_format, batch_size))
+            temporary.write_bytes(_exported(network, file_format, shape))
             actual = _reload(temporary, file_format, inputs)
             difference = max(float(np.abs(actual[name] - expected[name]).max()) for name in inputs)
             if not difference <= TOLERANCE:  # NaN is a failure too
@@ -88,7 +122,7 @@ def export_generator(
 
         make_atomically(path, make)
     finally:
-        generator.set_train(was_training)
+        network.set_train(was_training)
     say(f"{path}: reloaded in a fresh process, largest difference {difference:.1e}")
     return difference
 
@@ -97,15 +131,14 @@ def _latents(num: int, latent_size: int) -> np.ndarray:
     return randomness.generator(0, "export").standard_normal((num, latent_size), dtype=np.float32)
 
 
-def _exported(generator: nn.Cell, file_format: Format, batch_size: int) -> bytes:
+def _exported(network: nn.Cell, file_format: Format, shape: tuple[int | None, ...]) -> bytes:
     """The file's content, made in a scratch folder: MindSpore accepts no spaces or letters beyond ASCII in its name."""
-    rows = None if file_format == "mindir" else batch_size
-    example = Tensor(shape=[rows, generator.latent_size], dtype=ms.float32)
-    if rows is not None:
-        example = Tensor(np.zeros((rows, generator.latent_size), np.float32))
+    example = Tensor(shape=list(shape), dtype=ms.float32)
+    if None not in shape:
+        example = Tensor(np.zeros(shape, np.float32))
     with scratch_folder() as folder:
         try:
-            ms.export(generator, example, file_name=str(folder / "model"), file_format=file_format.upper())
+            ms.export(network, example, file_name=str(folder / "model"), file_format=file_format.upper())
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"MindSpore cannot export this network as {file_format}: {_first_line(error)}") from error
         return (folder / f"model.{file_format}").read_bytes()
@@ -129,6 +162,15 @@ def _reload(path: Path, file_format: Format, inputs: dict[str, np.ndarray]) -> d
             raise UserError(f"the exported file does not load in a fresh process: {reason}")
         with np.load(results) as outputs:
             return dict(outputs)
+
+
+def mindir_input_shape(path: Path) -> tuple[int, ...]:
+    """The shape of a MindIR file's first input; -1 stands for a free size."""
+    from mindspore.train.mind_ir_pb2 import ModelProto
+
+    model = ModelProto()
+    model.ParseFromString(path.read_bytes())
+    return tuple(model.graph.input[0].tensor[0].dims)
 
 
 def _has_onnxruntime() -> bool:

@@ -8,22 +8,38 @@ import re
 import signal
 import sys
 import threading
+from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 from tyro.conf import subcommand
 
-from mindgan.cli import data, export, generate, metrics, mnist, render
+from mindgan.cli import cyclegan, data, export, generate, metrics, mnist, render, translate
 from mindgan.mlp_gan.config import MlpGanConfig
 from mindgan.runtime.errors import UserError
 
 DESCRIPTION = """GANs on MindSpore: train one, look at it, take it away.
 
-First `mindgan mnist`, which trains on handwritten digits and fills ./result; then the other commands on that folder.
+First `mindgan mnist`, which trains on handwritten digits and fills ./result, or `mindgan cyclegan`, which learns to
+turn images of one kind into another; then the other commands on that folder.
 Options are written with - or _ alike, and booleans as --x True or --x False."""
 
+Mnist = Annotated[MlpGanConfig, subcommand("mnist", description=mnist.DESCRIPTION)]
+CycleGan = Annotated[cyclegan.Options, subcommand("cyclegan", description=cyclegan.DESCRIPTION)]
+
+
+@dataclass(frozen=True)
+class Train:
+    """A command of two words."""
+
+    command: Mnist | CycleGan
+
+
 Command = (
-    Annotated[MlpGanConfig, subcommand("mnist", description=mnist.DESCRIPTION)]
+    Mnist
+    | CycleGan
+    | Annotated[Train, subcommand("train", description="The two commands above as `train mnist`, `train cyclegan`.")]
+    | Annotated[translate.Options, subcommand("translate", description=translate.DESCRIPTION)]
     | Annotated[generate.Options, subcommand("generate", description=generate.DESCRIPTION)]
     | Annotated[export.Options, subcommand("export", description=export.DESCRIPTION)]
     | Annotated[render.Options, subcommand("render", description=render.DESCRIPTION)]
@@ -33,6 +49,8 @@ Command = (
 
 RUN = {
     MlpGanConfig: mnist.run,
+    cyclegan.Options: cyclegan.run,
+    translate.Options: translate.run,
     generate.Options: generate.run,
     export.Options: export.run,
     render.Options: render.run,
@@ -96,17 +114,26 @@ def parse(arguments: list[str]) -> object:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(
+            options = tyro.cli(
                 Command,
                 prog="mindgan",
                 description=DESCRIPTION,
-                args=arguments or ["--help"],
-                config=(tyro.conf.FlagConversionOff, tyro.conf.OmitSubcommandPrefixes),
+                args=_completed(arguments) or ["--help"],
+                config=(tyro.conf.FlagConversionOff, tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
             )
+            return options.command if isinstance(options, Train) else options
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UserError(one_line(said.getvalue(), arguments)) from None
+
+
+def _completed(arguments: list[str]) -> list[str]:
+    """`arguments` with what they leave out: the second word of a command, the options of a preset."""
+    words = next((index for index, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    if arguments[:words] in (["cyclegan"], ["train", "cyclegan"]):
+        return arguments[:words] + cyclegan.with_preset(arguments[words:])
+    return arguments
 
 
 def one_line(box: str, arguments: list[str]) -> str:

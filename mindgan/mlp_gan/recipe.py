@@ -20,7 +20,7 @@ from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
 from mindgan.training.adam import make_adam
-from mindgan.training.hooks import DrawSamples, Record, Save, Tell
+from mindgan.training.hooks import AfterEpoch, Record, Save, Tell
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Losses, Schedule
 from mindgan.training.trainer import train as train_loop
@@ -62,11 +62,15 @@ def train(config: MlpGanConfig) -> bool:
 def _train(run: RunDirectory, config: MlpGanConfig, state: TrainState, batches: Batches, console: Console) -> bool:
     generator, discriminator = state.cells["generator"], state.cells["discriminator"]
     schedule = Schedule(config.batch_size, batches.steps_per_epoch, config.epochs)
+
+    def rates(epoch: int) -> dict[str, float]:
+        return {"lr": config.lr}
+
     hooks = [
-        Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, lr=config.lr),
-        DrawSamples(run, lambda epoch: _draw(run, generator, epoch)),
+        Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, rates=rates),
+        AfterEpoch(lambda epoch: _draw(run, generator, epoch)),
         Save(run, {"Generator": generator, "Discriminator": discriminator}, keep=config.keep),
-        Tell(console, schedule, log_frequency=config.log_frequency, lr=config.lr),  # last: what it tells is saved
+        Tell(console, schedule, log_frequency=config.log_frequency, rates=rates),  # last: what it tells is saved
     ]
     return train_loop(state, make_step(state, batches, config), schedule, hooks)
 

@@ -1,6 +1,5 @@
 """Digits from a trained generator: from a run, a checkpoint or a MindIR file."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,14 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
 
+from mindgan.export import mindir_input_shape
 from mindgan.mlp_gan.networks import DISCRIMINATOR_WIDTHS, IMAGE_SIZE, Generator
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training import checkpoint
 
 CHUNK = 500  # latents a call: graph mode compiles once for each size
 FIXED_LATENTS_SEED = 2323  # the tutorial's
@@ -143,21 +144,8 @@ def read_network(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    _check_file(path)
-    if path.suffix != ".ckpt":
-        raise UserError(f"{path} does not end in .ckpt; name a run or a MindSpore checkpoint")
-    try:
-        parameters = ms.load_checkpoint(str(path))
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise UserError(f"{path} is no whole MindSpore checkpoint; use another one") from error
-    return {plain_name(name): parameter.asnumpy() for name, parameter in parameters.items()}
-
-
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; name a run, a .ckpt or a .mindir file")
-    if not os.access(path, os.R_OK):
-        raise UserError(f"{path} cannot be read; mend its permissions")
+    arrays, _ = checkpoint.read_network(path)
+    return {plain_name(name): array for name, array in arrays.items()}
 
 
 def plain_name(name: str) -> str:
@@ -183,7 +171,7 @@ def load_network(network: nn.Cell, arrays: dict[str, np.ndarray], path: Path) ->
 
 
 def _load_mindir(path: Path) -> Sampler:
-    _check_file(path)
+    checkpoint.require_file(path)
     try:
         shape = mindir_input_shape(path)
         cell = nn.GraphCell(ms.load(str(path)))
@@ -192,12 +180,3 @@ def _load_mindir(path: Path) -> Sampler:
     if len(shape) != 2:
         raise UserError(f"{path} takes an input of shape {shape}, not latents [N, latent_size]")
     return Sampler(shape[1], str(path), lambda latents: _in_chunks(lambda z: cell(Tensor(z)).asnumpy(), latents))
-
-
-def mindir_input_shape(path: Path) -> tuple[int, ...]:
-    """The shape of a MindIR file's first input; -1 stands for a free size."""
-    from mindspore.train.mind_ir_pb2 import ModelProto
-
-    model = ModelProto()
-    model.ParseFromString(path.read_bytes())
-    return tuple(model.graph.input[0].tensor[0].dims)

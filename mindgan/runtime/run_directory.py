@@ -23,6 +23,14 @@ class RunDirectory:
         checkpoints/         Generator3.ckpt, Discriminator3.ckpt and the state to resume from
         model/               Generator.mindir
         loss.png, samples.png, real.png, train_test.gif, report.html
+
+    Of ModelArts' operators also::
+
+        validation/          the work folders of the validation, with their reports
+        model/               CYcleGan_epoch_5.mindir and .ckpt, counted from 1
+        samples/0001_0.jpg   source, translated and reconstructed image 0 after one epoch
+        Data/                CYcleGan_0_0.jpg: image 0 of batch 0, translated after the training
+        output_0.manifest    the images of Data/
     """
 
     def __init__(self, root: str | Path):
@@ -34,7 +42,13 @@ class RunDirectory:
         self.events = self.root / "events"
         self.images = self.root / "images"
         self.checkpoints = self.root / "checkpoints"
-        self.mindir = self.root / "model" / "Generator.mindir"
+        self.model = self.root / "model"
+        self.mindir = self.model / "Generator.mindir"
+        self.validation = self.root / "validation"
+        self.sample_rows = self.root / "samples"
+        self.data = self.root / "Data"
+        self.data_of = self.root / "data.json"
+        self.manifest = self.root / "output_0.manifest"
         self.loss = self.root / "loss.png"
         self.samples = self.root / "samples.png"
         self.real = self.root / "real.png"
@@ -56,7 +70,7 @@ class RunDirectory:
             UserError: it cannot be made or written.
         """
         try:
-            for folder in (self.root, self.images, self.checkpoints):
+            for folder in (self.root, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
@@ -65,7 +79,7 @@ class RunDirectory:
 
     def remove_parts(self) -> None:
         """Removes what a killed run left half-written; only who holds the run's log may."""
-        for folder in (self.root, self.images, self.checkpoints, self.mindir.parent):
+        for folder in (self.root, self.images, self.checkpoints, self.model, self.sample_rows, self.data):
             for part in folder.glob(f"{PART_PREFIX}*"):
                 with suppress(OSError):
                     part.unlink()
@@ -77,6 +91,30 @@ class RunDirectory:
     def sample_images(self) -> list[tuple[int, Path]]:
         """The samples there are: (epoch, path), in the order of the epochs."""
         return _numbered(self.images, r"test_(\d+)\.png")
+
+    def sample_row(self, epochs: int, index: int) -> Path:
+        """Source, translated and reconstructed image `index` after so many epochs."""
+        return self.sample_rows / f"{epochs:04d}_{index}.jpg"
+
+    def sample_rows_of(self, index: int) -> list[tuple[int, Path]]:
+        """The rows there are of one image: (epochs, path), in the order of the epochs."""
+        return _numbered(self.sample_rows, rf"(\d+)_{index}\.jpg")
+
+    def operator_model(self, epochs: int, suffix: str) -> Path:
+        """The model of an operator after so many epochs; the suffix is ``.mindir`` or ``.ckpt``."""
+        return self.model / f"CYcleGan_epoch_{epochs}{suffix}"
+
+    def operator_models(self, suffix: str) -> list[tuple[int, Path]]:
+        """The models there are: (epochs, path), oldest first."""
+        return _numbered(self.model, rf"CYcleGan_epoch_(\d+){re.escape(suffix)}")
+
+    def keep_operator_checkpoints(self, keep: int) -> None:
+        """Removes the oldest .ckpt of model/ beyond the newest `keep`."""
+        _remove_oldest(self.operator_models(".ckpt"), keep)
+
+    def translated(self, batch: int, index: int) -> Path:
+        """Image `index` of a batch, translated after the training."""
+        return self.data / f"CYcleGan_{batch}_{index}.jpg"
 
     def network(self, name: str, epoch: int) -> Path:
         """The checkpoint of one network, such as ``Generator``, after `epoch`."""

@@ -37,3 +37,20 @@ def make_adam(network: nn.Cell, prefix: str, *, lr: float, beta1: float, beta2: 
     optimiser = Adam(network.trainable_params(), learning_rate=lr, beta1=beta1, beta2=beta2, eps=eps)
     optimiser.update_parameters_name(prefix)
     return optimiser
+
+
+def named_adam(
+    parameters: list[ms.Parameter], prefix: str, *, lr: float, beta1: float, beta2: float, eps: float = 1e-8
+) -> Adam:
+    """Adam over `parameters`, whose names stay; those of the optimiser's own begin with `prefix`."""
+    optimiser = Adam(parameters, learning_rate=lr, beta1=beta1, beta2=beta2, eps=eps)
+    theirs = {id(parameter) for parameter in parameters}
+    for parameter in optimiser.get_parameters():
+        if id(parameter) not in theirs:
+            parameter.name = f"{prefix}{parameter.name}"
+    return optimiser
+
+
+def set_rate(optimiser: Adam, lr: float) -> None:
+    """Sets the learning rate; a compiled step takes it without being compiled anew."""
+    ops.assign(optimiser.learning_rate, Tensor(lr, ms.float32))

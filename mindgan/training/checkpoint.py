@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,21 +99,53 @@ def digest(arrays: dict[str, np.ndarray], nimg: int, about: str) -> str:
     return sha.hexdigest()
 
 
-def save_network(path: Path, network: nn.Cell) -> None:
-    """A plain MindSpore checkpoint of one network, written atomically.
+def save_network(path: Path, network: nn.Cell | list[ms.Parameter], about: dict[str, str] | None = None) -> None:
+    """A plain MindSpore checkpoint of a network or of some parameters, written atomically.
 
     It is made in a scratch folder: MindSpore's own writing deletes the old file first and, on a full disk, leaves a
     part and an error that says something else.
 
+    Args:
+        path: where to.
+        network: a Cell, or parameters, whose names are stored.
+        about: texts that the file also holds, by name.
+
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
+    if isinstance(network, list):
+        network = [{"name": parameter.name, "data": parameter} for parameter in network]
     with scratch_folder() as folder:
         try:
-            ms.save_checkpoint(network, str(folder / path.name))
+            ms.save_checkpoint(network, str(folder / path.name), append_dict=about)
         except RuntimeError as error:  # not everything that a disk refuses arrives as an OSError
             raise UserError(
                 "no checkpoint could be made in the folder of temporary files; free some room there or set TMPDIR"
             ) from error
         data = (folder / path.name).read_bytes()
     write_atomically(path, data)
+
+
+def read_network(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The parameters of a MindSpore checkpoint by name, and the texts it holds.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    require_file(path)
+    if path.suffix != ".ckpt":
+        raise UserError(f"{path} does not end in .ckpt; name a run or a MindSpore checkpoint")
+    try:
+        values = ms.load_checkpoint(str(path))
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise UserError(f"{path} is no whole MindSpore checkpoint; use another one") from error
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    return {name: value.asnumpy() for name, value in values.items() if name not in texts}, texts
+
+
+def require_file(path: Path) -> None:
+    """Raises UserError where `path` is no file that can be read."""
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; name a run, a .ckpt or a .mindir file")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path} cannot be read; mend its permissions")

@@ -1,0 +1,171 @@
+"""The networks on disk: one .ckpt holds all four, or an imported one, with the architecture they are of."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from mindspore import Tensor, nn
+
+from mindgan.cyclegan.config import MAX_SIZE, UNET_LEVELS, CycleGanConfig
+from mindgan.cyclegan.networks import ResnetGenerator, UnetGenerator
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training import checkpoint
+
+Direction = Literal["AtoB", "BtoA"]
+GENERATOR_OF: dict[Direction, str] = {"AtoB": "G_A", "BtoA": "G_B"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a generator is built of; see `CycleGanConfig`."""
+
+    generator: str
+    image_channel: int
+    ngf: int
+    num_blocks: int
+    image_height: int
+    """Of the images it was trained on, px."""
+    image_width: int
+    """As image_height."""
+
+    @classmethod
+    def of(cls, config: CycleGanConfig) -> "Architecture":
+        """That of a training."""
+        return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
+
+    @property
+    def multiple(self) -> int:
+        """What height and width of an image must be multiples of, px."""
+        return 2 ** UNET_LEVELS.get(self.generator, 2)
+
+    def make_generator(self) -> nn.Cell:
+        """A generator of its kind."""
+        if self.generator in UNET_LEVELS:
+            return UnetGenerator(self.image_channel, ngf=self.ngf, num_down=UNET_LEVELS[self.generator])
+        return ResnetGenerator(self.image_channel, ngf=self.ngf, num_blocks=self.num_blocks)
+
+
+def save(
+    path: Path,
+    cells: dict[str, nn.Cell],
+    architecture: Architecture,
+    *,
+    nimg: int = 0,
+    about: dict[str, str] | None = None,
+) -> None:
+    """Writes networks as one MindSpore checkpoint, atomically.
+
+    Args:
+        path: where to.
+        cells: by the name that begins their parameters', such as ``G_A``.
+        architecture: of the generators.
+        nimg: images seen.
+        about: what the run is of, see `TrainState`.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    parameters = [parameter for cell in cells.values() for parameter in cell.get_parameters()]
+    texts = {
+        "family": "cyclegan",
+        "nimg": str(nimg),
+        "architecture": json.dumps(asdict(architecture)),
+        "about": json.dumps(about or {}),
+    }
+    checkpoint.save_network(path, parameters, texts)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that was read.
+
+    Attributes:
+        path: of the file.
+        arrays: by parameter name.
+        architecture: of the generators.
+        nimg: images seen.
+        about: what the run was of.
+    """
+
+    path: Path
+    arrays: dict[str, np.ndarray]
+    architecture: Architecture
+    nimg: int
+    about: dict[str, str]
+
+    def fill(self, cells: dict[str, nn.Cell]) -> None:
+        """Sets the parameters of `cells`, whose parameters have the names they have here.
+
+        Raises:
+            UserError: one is missing or has another shape; the message names it.
+        """
+        parameters = [parameter for cell in cells.values() for parameter in cell.get_parameters()]
+        for parameter in parameters:
+            found = self.arrays.get(parameter.name)
+            if found is None:
+                raise UserError(f"{self.path} does not hold {parameter.name}; name a checkpoint that does")
+            if found.shape != parameter.shape:
+                raise UserError(
+                    f"{self.path} is of other sizes: {parameter.name} is {found.shape}, here it is {parameter.shape}"
+                )
+        for parameter in parameters:
+            parameter.set_data(Tensor(self.arrays[parameter.name]))
+
+    def generator(self, direction: Direction) -> nn.Cell:
+        """The generator of one direction, with its weights.
+
+        Raises:
+            UserError: the file does not hold it.
+        """
+        name = GENERATOR_OF[direction]
+        if not any(key.startswith(f"{name}.") for key in self.arrays):
+            raise UserError(f"{self.path} holds no {name}, the generator of --direction {direction}")
+        cell = self.architecture.make_generator()
+        cell.update_parameters_name(f"{name}.")
+        self.fill({name: cell})
+        cell.set_train(False)
+        return cell
+
+
+def read(path: Path) -> Saved:
+    """A checkpoint of CycleGAN.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another network.
+    """
+    arrays, texts = checkpoint.read_network(path)
+    try:
+        if texts["family"] != "cyclegan":
+            raise KeyError("family")
+        architecture = _architecture(json.loads(texts["architecture"]))
+        nimg, about = int(texts["nimg"]), json.loads(texts["about"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is no checkpoint of CycleGAN; name one of a run's model/ or an imported one"
+        ) from error
+    return Saved(path, arrays, architecture, nimg, about)
+
+
+def _architecture(values: dict) -> Architecture:
+    """Raises ValueError or TypeError where the values are none."""
+    architecture = Architecture(**values)
+    sizes = [getattr(architecture, field.name) for field in fields(Architecture) if field.name != "generator"]
+    known = architecture.generator == "resnet" or architecture.generator in UNET_LEVELS
+    if not known or not all(isinstance(size, int) and 0 < size <= MAX_SIZE for size in sizes):
+        raise ValueError(values)
+    return architecture
+
+
+def newest(root: Path) -> Path:
+    """The newest checkpoint of a run.
+
+    Raises:
+        UserError: it has none.
+    """
+    found = RunDirectory(root).operator_models(".ckpt")
+    if not found:
+        raise UserError(f"{root} holds no model/CYcleGan_epoch_*.ckpt; name a run, a .ckpt or a .mindir file")
+    return found[-1][1]

@@ -1,0 +1,216 @@
+"""Data, state, step and hooks wired together: the training of CycleGAN."""
+
+from collections.abc import Callable
+
+import numpy as np
+from mindspore import Tensor
+
+from mindgan.cyclegan import checkpoints, prepare, results, resume
+from mindgan.cyclegan.checkpoints import Architecture
+from mindgan.cyclegan.config import FIXED_BY_RUN, CycleGanConfig
+from mindgan.cyclegan.image_pool import exchange
+from mindgan.cyclegan.losses import least_squares, vanilla
+from mindgan.cyclegan.state import NETWORKS, make_state
+from mindgan.cyclegan.step import LOSS_NAMES, DiscriminatorLosses, GeneratorLosses, TrainStep, Weights
+from mindgan.data.batches import normalise
+from mindgan.data.crops import UnpairedBatches
+from mindgan.data.decode import decode_item
+from mindgan.data.image_set import ImageSet, shown
+from mindgan.data.prefetch import Prefetch
+from mindgan.data.unpaired import Domains
+from mindgan.export import export_image_network
+from mindgan.runtime import device, randomness
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training import checkpoint
+from mindgan.training.adam import set_rate
+from mindgan.training.hooks import AfterEpoch, Record, SaveState, Tell
+from mindgan.training.run_config import tell_other_versions, write_config
+from mindgan.training.schedules import factor
+from mindgan.training.state import TrainState
+from mindgan.training.trainer import Losses, Schedule
+from mindgan.training.trainer import train as train_loop
+
+Load = Callable[[int], tuple[np.ndarray, np.ndarray]]
+
+
+def train(config: CycleGanConfig, console: Console) -> Domains | None:
+    """Trains, or goes on with, the run in ``config.train_url``; see `RunDirectory` for what it makes.
+
+    Args:
+        config: the settings.
+        console: is told how it goes; its log is the run's from here on.
+
+    Returns:
+        The images that were trained on when the run is complete, None where Ctrl-C or SIGTERM ended it early.
+
+    Raises:
+        UserError: the data, the device, the folder or the settings do not do.
+    """
+    run = RunDirectory(config.train_url)
+    run.check()
+    target = device.configure(config.device_target, config.mode)
+    saved = resume.read(config.resume) if config.resume else None
+    domains = prepare.find(config, say=console.say)
+    run.create()  # only now: whatever is wrong with the data leaves nothing behind
+    console.log_to(run.log)
+    run.remove_parts()
+    domains = prepare.validated(config, run, domains, say=console.say)
+    batches = make_batches(domains, config)
+    state = make_state(config)
+    state.about = _about(config, domains)
+    if checkpoint.restore_newest(run, state, say=console.say):
+        console.say(f"going on after {state.nimg} images")
+        if state.nimg < config.max_epoch * batches.nimg_per_epoch:
+            tell_other_versions(run, console.say)
+    elif saved is not None:
+        resume.go_on(saved, state, say=console.say)
+    _write_config(run, config, domains, batches, target)
+    console.say(f"training on {target}: {batches.steps_per_epoch} steps an epoch; see {run.root}")
+    if not _train(run, config, state, batches, domains.source, console):
+        return None
+    results.render(run.root)
+    return domains
+
+
+def make_batches(domains: Domains, config: CycleGanConfig) -> UnpairedBatches:
+    """The batches of a training, as its settings say."""
+    return UnpairedBatches(
+        domains.source,
+        domains.target,
+        batch_size=config.batch_size,
+        size=config.size,
+        load_size=config.load_size,
+        flip=config.flip,
+        channels=config.image_channel,
+        seed=config.seed,
+    )
+
+
+def make_step(state: TrainState, load: Load, config: CycleGanConfig) -> Callable[[int], Losses]:
+    """The step that starts when so many images were seen, as a function: loads, draws, trains, returns the losses."""
+    cells = state.cells
+    score_loss = least_squares if config.gan_mode == "lsgan" else vanilla
+    weights = Weights(config.lambda_A, config.lambda_B, config.lambda_identity)
+    step = TrainStep(
+        GeneratorLosses(*(cells[name] for name in NETWORKS), score_loss, weights),
+        DiscriminatorLosses(cells["D_A"], cells["D_B"], score_loss),
+        *(cells[name] for name in ("optim_G", "optim_D", "pool_A", "pool_B")),
+    )
+
+    def run_step(nimg: int) -> Losses:
+        changes = [
+            exchange(config.seed, nimg, config.batch_size, config.pool_size, f"fakes of {domain}") for domain in "AB"
+        ]
+        inputs = (*load(nimg), *(array for change in changes for array in (change.taken, change.places)))
+        losses = step(*map(Tensor, inputs)).asnumpy()
+        return dict(zip(LOSS_NAMES, losses.tolist(), strict=True))
+
+    return run_step
+
+
+def rates(config: CycleGanConfig, epoch: int) -> dict[str, float]:
+    """The learning rates of an epoch, counted from 0, of generators and discriminators."""
+    share = factor(
+        config.lr_policy,
+        epoch,
+        epochs=config.max_epoch,
+        decay_epochs=config.last_epochs,
+        step_epochs=config.step_epochs,
+    )
+    return {"lr_g": config.g_learning_rate * share, "lr_d": config.d_learning_rate * share}
+
+
+def _train(
+    run: RunDirectory,
+    config: CycleGanConfig,
+    state: TrainState,
+    batches: UnpairedBatches,
+    source: ImageSet,
+    console: Console,
+) -> bool:
+    schedule = Schedule(config.batch_size, batches.steps_per_epoch, config.max_epoch)
+
+    def rates_of(epoch: int) -> dict[str, float]:
+        return rates(config, epoch)
+
+    with Prefetch(batches.batch, advance=config.batch_size) as load:
+        hooks = [
+            Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, rates=rates_of),
+            AfterEpoch(_drawing(run, config, state, source)),
+            AfterEpoch(_saving(run, config, state, console), every=config.save_frequency, epochs=config.max_epoch),
+            SaveState(run),
+            Tell(console, schedule, log_frequency=config.log_frequency, rates=rates_of),  # last: what it tells is saved
+        ]
+        step = _with_rates(make_step(state, load, config), state, schedule, config)
+        return train_loop(state, step, schedule, hooks)
+
+
+def _with_rates(
+    step: Callable[[int], Losses], state: TrainState, schedule: Schedule, config: CycleGanConfig
+) -> Callable[[int], Losses]:
+    """`step` with the learning rates of its epoch."""
+    current: dict[str, float] = {}
+
+    def run_step(nimg: int) -> Losses:
+        wanted = rates(config, nimg // schedule.nimg_per_epoch)
+        for name, value in wanted.items():
+            if current.get(name) != value:
+                set_rate(state.cells[f"optim_{name[-1].upper()}"], value)
+        current.update(wanted)
+        return step(nimg)
+
+    return run_step
+
+
+def _drawing(run: RunDirectory, config: CycleGanConfig, state: TrainState, source: ImageSet) -> Callable[[int], object]:
+    """Draws source, translated and reconstructed image side by side, after an epoch counted from 0."""
+    order = randomness.generator(config.seed, "samples").permutation(len(source))[: config.num_samples]
+    images = [decode_item(source.items[i], channels=config.image_channel, size=config.size) for i in sorted(order)]
+
+    def draw(epoch: int) -> None:
+        for index, image in enumerate(images):
+            fake = state.cells["G_A"](Tensor(normalise(image[None])))
+            again = state.cells["G_B"](fake)
+            results.save_row(run.sample_row(epoch + 1, index), image, fake.asnumpy()[0], again.asnumpy()[0])
+
+    return draw
+
+
+def _saving(run: RunDirectory, config: CycleGanConfig, state: TrainState, console: Console) -> Callable[[int], object]:
+    """Saves the model of ModelArts' operator after an epoch counted from 0: .ckpt of all networks, .mindir of G_A."""
+    networks = {name: state.cells[name] for name in NETWORKS}
+
+    def save(epoch: int) -> None:
+        checkpoints.save(
+            run.operator_model(epoch + 1, ".ckpt"),
+            networks,
+            Architecture.of(config),
+            nimg=state.nimg,
+            about=state.about,
+        )
+        run.keep_operator_checkpoints(config.keep)
+        path = run.operator_model(epoch + 1, ".mindir")
+        export_image_network(networks["G_A"], path, (config.image_channel, *config.size), say=console.say)
+
+    return save
+
+
+def _about(config: CycleGanConfig, domains: Domains) -> dict[str, str]:
+    """What a run is of; it may go on with other values of the rest."""
+    settings = {f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}
+    return {**settings, "data of SHA-256": prepare.digest(domains)}
+
+
+def _write_config(
+    run: RunDirectory, config: CycleGanConfig, domains: Domains, batches: UnpairedBatches, target: str
+) -> None:
+    about = {
+        "family": "cyclegan",
+        "data": f"{shown(domains.source.source)} to {shown(domains.target.source)}",
+        "num_source": len(domains.source),
+        "num_target": len(domains.target),
+        "nimg_per_epoch": batches.nimg_per_epoch,
+        "device": target,
+    }
+    write_config(run, config.settings(), about)

@@ -1,0 +1,134 @@
+"""The pictures, the curves and the report of a run, made from what the run wrote."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mindgan.render.curves import save_loss_curve
+from mindgan.render.gif import save_gif
+from mindgan.render.grids import row, save_jpeg, to_uint8
+from mindgan.render.report import duration_text, save_report
+from mindgan.render.report_pictures import choose_evenly
+from mindgan.render.series import Group
+from mindgan.runtime import jsonl
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training.run_config import epoch_seconds, read_config
+
+GAP = 4  # px between the three images of a row
+MAX_GIF_FRAMES = 60
+MIN_GIF_WIDTH = 480  # screen pixels; smaller rows are enlarged
+GROUPS = (
+    Group("Adversarial, A to B", ("G_A", "D_A")),
+    Group("Adversarial, B to A", ("G_B", "D_B")),
+    Group("Cycle", ("cycle_A", "cycle_B"), labels={"cycle_A": "A to B to A", "cycle_B": "B to A to B"}),
+    Group("Identity", ("idt_A", "idt_B")),
+    Group("Learning rate", ("lr_g", "lr_d"), labels={"lr_g": "generators", "lr_d": "discriminators"}, unit="Rate"),
+)
+
+
+def save_row(path: Path, source: np.ndarray, fake: np.ndarray, again: np.ndarray) -> None:
+    """Source, translated and reconstructed image side by side.
+
+    Args:
+        path: a .jpg.
+        source: uint8 [C, H, W].
+        fake: float32 [C, H, W] in [-1, 1].
+        again: the same.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    save_jpeg(path, row([source, to_uint8(fake), to_uint8(again)], gap=GAP))
+
+
+def render(root: str | Path, *, warnings: list[str] | None = None) -> list[Path]:
+    """loss.png, train_test.gif and report.html of a run, again.
+
+    Args:
+        root: the run's folder.
+        warnings: sentences for the top of the report.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: `root` is no run, or nothing was recorded in it yet.
+    """
+    run = RunDirectory(root)
+    config = read_config(run)
+    stats = jsonl.read_stats(run.stats)
+    if not stats:
+        raise UserError(f"{run.stats} holds no losses yet; train first")
+    groups = [_seen(group, stats) for group in GROUPS]
+    groups = [group for group in groups if group is not None]
+    save_loss_curve(run.loss, stats, groups=groups, nimg_per_epoch=config["run"]["nimg_per_epoch"])
+    written = [run.loss]
+    if rows := run.sample_rows_of(0):
+        _save_gif(run.gif, rows)
+        written.append(run.gif)
+    _save_report(run, config, stats, groups, warnings or [])
+    return [*written, run.report]
+
+
+def _seen(group: Group, stats: list[dict]) -> Group | None:
+    return group if any(name in line for line in stats for name in group.names) else None
+
+
+def _save_gif(path: Path, rows: list[tuple[int, Path]]) -> None:
+    chosen = choose_evenly(rows, MAX_GIF_FRAMES)
+    frames = [_pixels(image) for _, image in chosen]
+    scale = max(1, MIN_GIF_WIDTH // frames[0].shape[1])
+    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
+    save_gif(path, frames, captions=[f"epoch {epochs}" for epochs, _ in chosen])
+
+
+def _pixels(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:  # Pillow's own errors are OSErrors too
+        raise UserError(f"{path} cannot be read as a picture; remove it") from error
+
+
+def _before_after(run: RunDirectory) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Title, source and translation of the newest samples."""
+    pairs = []
+    index = 0
+    while rows := run.sample_rows_of(index):
+        epochs, path = rows[-1]
+        pixels = _pixels(path)
+        width = (pixels.shape[1] - 2 * GAP) // 3
+        title = f"source image {index + 1} after epoch {epochs}"
+        pairs.append((title, pixels[:, :width], pixels[:, width + GAP : 2 * width + GAP]))
+        index += 1
+    return pairs
+
+
+def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: list[Group], warnings: list[str]) -> None:
+    seconds = epoch_seconds(jsonl.read_timing(run.timing))
+    about = config["run"]
+    facts = {
+        "data": about["data"],
+        "source and target images": f"{about.get('num_source')} and {about.get('num_target')}",
+        "device": about["device"],
+        "epochs trained": str(len(seconds)),
+        "training time": duration_text(sum(seconds)),
+        **config["versions"],
+    }
+    rows = [(epochs - 1, path) for epochs, path in run.sample_rows_of(0)]
+    save_report(
+        run.report,
+        title="CycleGAN",
+        settings=config["settings"],
+        stats=stats,
+        groups=groups,
+        nimg_per_epoch=about["nimg_per_epoch"],
+        epoch_seconds=seconds,
+        facts=facts,
+        samples=rows,
+        pictures={"source, translated, reconstructed, by epoch": run.gif},
+        before_after=_before_after(run),
+        warnings=warnings,
+    )

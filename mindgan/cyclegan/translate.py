@@ -1,0 +1,88 @@
+"""Images of one domain to the other with a trained generator: from a run, a checkpoint or a MindIR file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn
+
+from mindgan.cyclegan import checkpoints
+from mindgan.cyclegan.checkpoints import Direction
+from mindgan.cyclegan.resume import refuse_frozen
+from mindgan.data.batches import normalise
+from mindgan.export import mindir_input_shape
+from mindgan.render.grids import to_uint8
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
+from mindgan.training.checkpoint import require_file
+
+MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A generator that is ready to draw.
+
+    Attributes:
+        source: where it came from, for messages.
+        image_channel: 3 for RGB, 1 for grey.
+        size: (height, width) of the images it was trained on, px, or of the only ones that it takes.
+        multiple: what height and width of an image must be multiples of, px.
+        is_free: whether it takes images of other sizes than `size`.
+        cell: float32 [N, C, H, W] to float32 [N, C, H, W], both in [-1, 1].
+    """
+
+    source: str
+    image_channel: int
+    size: tuple[int, int]
+    multiple: int
+    is_free: bool
+    cell: nn.Cell
+
+    def batch(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`."""
+        return to_uint8(self.cell(Tensor(normalise(images))).asnumpy())
+
+    def require_size(self, size: tuple[int, int]) -> None:
+        """Raises UserError where images of (height, width) `size` are not what the network takes."""
+        if any(side % self.multiple for side in size):
+            raise UserError(
+                f"{self.source} takes heights and widths that are multiples of {self.multiple}, not {size[0]}x{size[1]}"
+            )
+
+
+def load_translator(option: str, source: str, direction: Direction) -> Translator:
+    """The generator of a run's folder (its newest checkpoint), a .ckpt or a .mindir.
+
+    Args:
+        option: the option that names it, for messages.
+        source: the folder or file.
+        direction: which of the two generators.
+
+    Raises:
+        UserError: there is none, it is damaged or of another kind.
+    """
+    path = user_path(option, source)
+    refuse_frozen(source)
+    if path.suffix == ".mindir":
+        return _load_mindir(path, direction)
+    saved = checkpoints.read(checkpoints.newest(path) if path.is_dir() else path)
+    architecture = saved.architecture
+    size = architecture.image_height, architecture.image_width
+    cell = saved.generator(direction)
+    return Translator(str(saved.path), architecture.image_channel, size, architecture.multiple, True, cell)
+
+
+def _load_mindir(path: Path, direction: Direction) -> Translator:
+    require_file(path)
+    if direction == "BtoA":
+        raise UserError(f"{path} holds the generator of one direction, AtoB; for BtoA name a .ckpt or the run")
+    try:
+        shape = mindir_input_shape(path)
+        cell = nn.GraphCell(ms.load(str(path)))
+    except Exception as error:  # MindSpore raises bare RuntimeErrors and protobuf its own kind
+        raise UserError(f"{path} is no whole MindIR file; export it again") from error
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise UserError(f"{path} takes an input of shape {shape}, not images [N, C, H, W]")
+    return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, shape[2] < 0, cell)

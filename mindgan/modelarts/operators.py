@@ -1,0 +1,134 @@
+"""ModelArts' operators: a training, then new images of it with a manifest."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mindgan.cyclegan import prepare
+from mindgan.cyclegan import recipe as cyclegan_recipe
+from mindgan.cyclegan.config import CycleGanConfig
+from mindgan.cyclegan.translate import Translator, load_translator
+from mindgan.data.decode import decode_item
+from mindgan.data.image_set import ImageSet
+from mindgan.data.image_source import list_images
+from mindgan.data.unpaired import SOURCE_OPTION
+from mindgan.modelarts.manifest import sample, write_manifest
+from mindgan.render.grids import picture, save_jpeg
+from mindgan.runtime import device, files
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+
+
+def cyclegan(config: CycleGanConfig) -> bool:
+    """ModelArts' CycleGAN operator: trains, then translates every source image into ``Data/`` with a manifest.
+
+    With ``config.predict`` the training is left out.
+
+    Returns:
+        True when all is done, False where Ctrl-C or SIGTERM ended it early.
+
+    Raises:
+        UserError: the data, the device, the folder or the settings do not do.
+    """
+    with Console() as console:
+        run = RunDirectory(config.train_url)
+        if config.predict:
+            source, label = _to_predict(config, run, console), None
+            translator = load_translator("--resume", config.resume, config.direction)
+        else:
+            domains = cyclegan_recipe.train(config, console)
+            if domains is None:
+                return False
+            source, label = domains.source, domains.target_label
+            translator = load_translator("--train_url", config.train_url, "AtoB")
+        _translate_all(run, config, translator, source, label, console)
+        console.say(f"done: see {run.manifest if config.predict else run.report}")
+        return True
+
+
+def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> ImageSet:
+    run.check()
+    device.configure(config.device_target, config.mode)
+    load_translator("--resume", config.resume, config.direction)  # what is wrong with it is said before any work
+    if config.data_url is None:
+        images = prepare.find(config, say=console.say).source
+    else:
+        images = list_images(config.data_url, option=SOURCE_OPTION)
+    images.require(1)
+    run.create()
+    console.log_to(run.log)
+    run.remove_parts()
+    if config.do_validation and config.data_url is not None:
+        images = prepare.validated_set(config, run, images, "source", say=console.say)
+    return images
+
+
+def _translate_all(
+    run: RunDirectory,
+    config: CycleGanConfig,
+    translator: Translator,
+    images: ImageSet,
+    label: str | None,
+    console: Console,
+) -> None:
+    """Every image into ``Data/``, then the manifest; what an interrupted call has translated is not done again.
+
+    An image is labelled with its own class or, where there is none, with the class `label` that it now is of.
+    """
+    size = config.size if translator.is_free else translator.size
+    translator.require_size(size)
+    _begin(run, _mark(translator, images, size, config.direction))
+    num_batches = -(-len(images) // config.batch_size)
+    console.say(f"translating {len(images)} images into {run.data}")
+    console.start_bar(num_batches, 0)
+    rows = []
+    for batch in range(num_batches):
+        items = images.items[batch * config.batch_size : (batch + 1) * config.batch_size]
+        paths = [run.translated(batch, index) for index in range(len(items))]
+        if not all(path.is_file() for path in paths):
+            pixels = np.stack([decode_item(item, channels=translator.image_channel, size=size) for item in items])
+            for path, image in zip(paths, _padded(translator, pixels, config.batch_size), strict=True):
+                save_jpeg(path, picture(image))
+        for path, item in zip(paths, items, strict=True):
+            rows.append(sample(str(path.resolve()), label=item.label or label))
+        console.advance()
+    console.stop_bar()
+    write_manifest(run.manifest, rows)
+
+
+def _padded(translator: Translator, pixels: np.ndarray, num: int) -> np.ndarray:
+    """The translations of a batch, which is filled up to `num` images: the network is compiled for one size."""
+    filled = np.concatenate([pixels, np.repeat(pixels[:1], num - len(pixels), axis=0)])
+    return translator.batch(filled)[: len(pixels)]
+
+
+def _mark(translator: Translator, images: ImageSet, size: tuple[int, int], direction: str) -> dict[str, object]:
+    """What the translations depend on."""
+    names = hashlib.sha256("\n".join(f"{item.name!r} {item.num_bytes}" for item in images.items).encode())
+    weights = hashlib.sha256(Path(translator.source).read_bytes())
+    return {
+        "network": weights.hexdigest(),
+        "images": names.hexdigest(),
+        "size": list(size),
+        "direction": direction,
+    }
+
+
+def _begin(run: RunDirectory, mark: dict[str, object]) -> None:
+    """Removes the translations there are unless they are of the same mark."""
+    try:
+        same = json.loads(run.data_of.read_bytes()) == mark
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        for path in _translations(run):
+            path.unlink()
+        run.manifest.unlink(missing_ok=True)
+        files.write_json(run.data_of, mark)
+
+
+def _translations(run: RunDirectory) -> Iterator[Path]:
+    return run.data.glob("CYcleGan_*.jpg") if run.data.is_dir() else iter(())

@@ -1,0 +1,69 @@
+"""config.json: what a run is of, complete, with versions and device."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+
+from mindgan.runtime import device, files
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.run_directory import RunDirectory
+
+
+def write_config(run: RunDirectory, settings: dict[str, object], about: dict[str, object]) -> None:
+    """Writes config.json.
+
+    Args:
+        run: where.
+        settings: every setting by name.
+        about: of the run: at least ``family``, ``data``, ``device`` and ``nimg_per_epoch``.
+    """
+    files.write_json(run.config, {"settings": settings, "run": about, "versions": device.versions()})
+
+
+def read_config(run: RunDirectory) -> dict:
+    """The config.json of a run.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    if not run.config.is_file():
+        raise UserError(f"{run.root} is no run: it has no config.json; name the --train_url of a training")
+    try:
+        config = json.loads(run.config.read_bytes())
+    except OSError as error:
+        raise UserError(f"{run.config} cannot be read: {error.strerror}; mend its permissions") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
+    if not _is_config(config):
+        raise UserError(f"{run.config} is not of mindgan; name the --train_url of a training")
+    return config
+
+
+def _is_config(config: object) -> bool:
+    if not isinstance(config, dict):
+        return False
+    parts = [config.get(name) for name in ("settings", "run", "versions")]
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    about = config["run"]
+    nimg_per_epoch = about.get("nimg_per_epoch")
+    told = all(isinstance(about.get(name), str) for name in ("data", "device"))
+    return told and isinstance(nimg_per_epoch, int) and nimg_per_epoch > 0
+
+
+def tell_other_versions(run: RunDirectory, say: Callable[[str], None]) -> None:
+    """The one thing that a run may go on with and yet not end in the same bytes."""
+    with suppress(UserError):  # a damaged config.json is written anew
+        before, now = read_config(run)["versions"], device.versions()
+        names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        if names:
+            changes = ", ".join(f"{name} {now.get(name)} (was {before.get(name)})" for name in names)
+            say(f"going on with other versions, so not to the same bytes as before: {changes}")
+
+
+def epoch_seconds(timing: list[dict]) -> list[float]:
+    """Seconds of each epoch, in their order; an epoch that was interrupted has more than one line."""
+    seconds: dict[int, float] = {}
+    for line in timing:
+        seconds[line["epoch"]] = seconds.get(line["epoch"], 0.0) + line["seconds"]
+    return [seconds[epoch] for epoch in sorted(seconds)]
