@@ -62,8 +62,8 @@ def run(options: Options) -> int:
 
 def _data_of_the_run(options: Options) -> DigitOptions:
     """Where no data are asked for, those that the run in --source was trained on: scores on others mislead."""
-    from mindgan.mlp_gan.results import read_config
     from mindgan.runtime.run_directory import RunDirectory
+    from mindgan.training.run_config import read_config
 
     run = RunDirectory(options.source)
     if options.data_url is not None or options.dataset != "auto" or not run.config.is_file():

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-DESCRIPTION = "Draw the loss curve, the GIF and the report of a run again, also while it is still training."
+DESCRIPTION = "Draw the loss curves, the GIF and the report of a run again, also while it is still training."
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Writes the files and says which."""
-    from mindgan.mlp_gan.results import render
+    from mindgan.cyclegan import results as cyclegan
+    from mindgan.mlp_gan import results as mlp_gan
+    from mindgan.runtime.run_directory import RunDirectory
+    from mindgan.training.run_config import read_config
 
-    print("\n".join(str(path) for path in render(options.run)))
+    family = read_config(RunDirectory(options.run))["run"].get("family")
+    results = cyclegan if family == "cyclegan" else mlp_gan
+    print("\n".join(str(path) for path in results.render(options.run)))
     return 0

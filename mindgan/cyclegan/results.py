@@ -22,8 +22,13 @@ MIN_GIF_WIDTH = 480  # screen pixels; smaller rows are enlarged
 GROUPS = (
     Group("Adversarial, A to B", ("G_A", "D_A")),
     Group("Adversarial, B to A", ("G_B", "D_B")),
-    Group("Cycle", ("cycle_A", "cycle_B"), labels={"cycle_A": "A to B to A", "cycle_B": "B to A to B"}),
-    Group("Identity", ("idt_A", "idt_B")),
+    Group(
+        "Cycle",
+        ("cycle_A", "cycle_B"),
+        labels={"cycle_A": "A to B to A", "cycle_B": "B to A to B"},
+        colours=("green", "purple"),  # blue and orange are G's and D's
+    ),
+    Group("Identity", ("idt_A", "idt_B"), colours=("green", "purple")),
     Group("Learning rate", ("lr_g", "lr_d"), labels={"lr_g": "generators", "lr_d": "discriminators"}, unit="Rate"),
 )
 

@@ -10,11 +10,13 @@ from mindspore import Tensor, nn
 from mindgan.cyclegan import checkpoints
 from mindgan.cyclegan.checkpoints import Direction
 from mindgan.cyclegan.resume import refuse_frozen
+from mindgan.cyclegan.streaming import Stream
+from mindgan.cyclegan.tiles import draw_tiled
 from mindgan.data.batches import normalise
 from mindgan.export import mindir_input_shape
 from mindgan.render.grids import to_uint8
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import user_path
+from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.training.checkpoint import require_file
 
 MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
@@ -43,6 +45,35 @@ class Translator:
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`."""
         return to_uint8(self.cell(Tensor(normalise(images))).asnumpy())
+
+    def draw(self, image: np.ndarray, tile: int) -> np.ndarray:
+        """One image of any size, in tiles where it is larger than `tile` px a side.
+
+        Args:
+            image: uint8 [C, H, W].
+            tile: at least `multiple`.
+
+        Returns:
+            uint8 [C, H, W].
+        """
+        height, width = image.shape[1:]
+        inputs = normalise(self._filled_up(image))
+        if self.is_free and not isinstance(self.cell, nn.GraphCell):
+            with scratch_folder() as folder:
+                result = Stream(self.cell, tile, folder).draw(inputs)
+        else:
+            side = max(tile // self.multiple, 2) * self.multiple if self.is_free else self.size[0]
+            result = draw_tiled(lambda part: self.cell(Tensor(part)).asnumpy(), inputs[None], side, self.multiple)[0]
+        return to_uint8(result)[:, :height, :width]
+
+    def _filled_up(self, image: np.ndarray) -> np.ndarray:
+        """Mirrored at the lower and right edge to a size that the network takes."""
+        least = (2 * self.multiple, 2 * self.multiple) if self.is_free else self.size  # the networks mirror, too
+        more = [
+            max(-(-side // self.multiple) * self.multiple, low) - side
+            for side, low in zip(image.shape[1:], least, strict=True)
+        ]
+        return np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), "symmetric")
 
     def require_size(self, size: tuple[int, int]) -> None:
         """Raises UserError where images of (height, width) `size` are not what the network takes."""

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 
 from mindspore import Tensor
 
@@ -14,13 +13,13 @@ from mindgan.mlp_gan.config import FIXED_BY_RUN, MlpGanConfig
 from mindgan.mlp_gan.networks import Discriminator, Generator
 from mindgan.mlp_gan.step import TrainStep
 from mindgan.render.grids import to_uint8
-from mindgan.runtime import device, files, randomness
-from mindgan.runtime.errors import UserError
+from mindgan.runtime import device, randomness
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
 from mindgan.training.adam import make_adam
 from mindgan.training.hooks import AfterEpoch, Record, Save, Tell
+from mindgan.training.run_config import tell_other_versions, write_config
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Losses, Schedule
 from mindgan.training.trainer import train as train_loop
@@ -49,7 +48,7 @@ def train(config: MlpGanConfig) -> bool:
         if checkpoint.restore_newest(run, state, say=console.say):
             console.say(f"going on after {state.nimg} images")
             if state.nimg < config.epochs * batches.nimg_per_epoch:
-                _tell_other_versions(run, console)
+                tell_other_versions(run, console.say)
         _write_config(run, config, digits, batches, target)
         console.say(f"training on {len(digits.images)} images of {digits.source}, on {target}; see {run.root}")
         _save_real(run, config, digits)
@@ -105,16 +104,6 @@ def _about(config: MlpGanConfig, digits: DigitSet) -> dict[str, str]:
     return {**settings, "data of SHA-256": hashlib.sha256(digits.images.tobytes()).hexdigest()[:16]}
 
 
-def _tell_other_versions(run: RunDirectory, console: Console) -> None:
-    """The one thing that a run may go on with and yet not end in the same bytes."""
-    with suppress(UserError):  # a damaged config.json is written anew
-        before, now = results.read_config(run)["versions"], device.versions()
-        names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        if names:
-            changes = ", ".join(f"{name} {now.get(name)} (was {before.get(name)})" for name in names)
-            console.say(f"going on with other versions, so not to the same bytes as before: {changes}")
-
-
 def _write_config(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, batches: Batches, target: str) -> None:
     about = {
         "family": "mlp_gan",
@@ -124,7 +113,7 @@ def _write_config(run: RunDirectory, config: MlpGanConfig, digits: DigitSet, bat
         "nimg_per_epoch": batches.nimg_per_epoch,
         "device": target,
     }
-    files.write_json(run.config, {"settings": config.settings(), "run": about, "versions": device.versions()})
+    write_config(run, config.settings(), about)
 
 
 def _save_real(run: RunDirectory, config: MlpGanConfig, digits: DigitSet) -> None:

@@ -1,6 +1,6 @@
 """The pictures, the curves and the report of a run, made from what the run wrote."""
 
-import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,13 @@ from PIL import Image
 from mindgan.render.curves import save_loss_curve
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import image_grid, save_png
-from mindgan.render.report import choose_evenly, duration_text, save_report
+from mindgan.render.report import duration_text, save_report
+from mindgan.render.report_pictures import choose_evenly
+from mindgan.render.series import GAN_LOSSES
 from mindgan.runtime import jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training.run_config import epoch_seconds, read_config
 
 GRID_SCALE = 2  # screen pixels a pixel
 MAX_GIF_FRAMES = 60
@@ -21,37 +24,6 @@ MAX_GIF_FRAMES = 60
 def save_grid(path: Path, images: np.ndarray) -> None:
     """uint8 images [N, 1, 28, 28] as a grid of five columns."""
     save_png(path, image_grid(images, columns=5, scale=GRID_SCALE))
-
-
-def read_config(run: RunDirectory) -> dict:
-    """The config.json of a run.
-
-    Raises:
-        UserError: there is none, or it is damaged.
-    """
-    if not run.config.is_file():
-        raise UserError(f"{run.root} is no run: it has no config.json; name the --train_url of a training")
-    try:
-        config = json.loads(run.config.read_bytes())
-    except OSError as error:
-        raise UserError(f"{run.config} cannot be read: {error.strerror}; mend its permissions") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
-    if not _is_config(config):
-        raise UserError(f"{run.config} is not of mindgan; name the --train_url of a training")
-    return config
-
-
-def _is_config(config: object) -> bool:
-    if not isinstance(config, dict):
-        return False
-    parts = [config.get(name) for name in ("settings", "run", "versions")]
-    if not all(isinstance(part, dict) for part in parts):
-        return False
-    about = config["run"]
-    nimg_per_epoch = about.get("nimg_per_epoch")
-    told = all(isinstance(about.get(name), str) for name in ("data", "device"))
-    return told and isinstance(nimg_per_epoch, int) and nimg_per_epoch > 0
 
 
 def render(root: str | Path) -> list[Path]:
@@ -69,7 +41,7 @@ def render(root: str | Path) -> list[Path]:
     if not stats:
         raise UserError(f"{run.stats} holds no losses yet; train first")
     written = [run.loss]
-    save_loss_curve(run.loss, stats, nimg_per_epoch=config["run"]["nimg_per_epoch"])
+    save_loss_curve(run.loss, stats, groups=[GAN_LOSSES], nimg_per_epoch=config["run"]["nimg_per_epoch"])
     samples = run.sample_images()
     if samples:
         _save_progress_gif(run.gif, samples)
@@ -92,14 +64,6 @@ def _pixels(path: Path) -> np.ndarray:
         raise UserError(f"{path} cannot be read as a picture; remove it") from error
 
 
-def epoch_seconds(timing: list[dict]) -> list[float]:
-    """Seconds of each epoch, in their order; an epoch that was interrupted has more than one line."""
-    seconds: dict[int, float] = {}
-    for line in timing:
-        seconds[line["epoch"]] = seconds.get(line["epoch"], 0.0) + line["seconds"]
-    return [seconds[epoch] for epoch in sorted(seconds)]
-
-
 def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
     seconds = epoch_seconds(jsonl.read_timing(run.timing))
     facts = {
@@ -107,7 +71,9 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         "device": config["run"]["device"],
         "epochs trained": str(len(run.sample_images())),
         "training time": duration_text(sum(seconds)),
-        "last logged step, loss_d and loss_g": "{loss_d:.4f}, {loss_g:.4f}".format(**stats[-1]),
+        "last logged step, loss_d and loss_g": ", ".join(
+            f"{stats[-1].get(name, math.nan):.4f}" for name in ("loss_d", "loss_g")
+        ),
         **config["versions"],
     }
     pictures = {"real digits": run.real, "generated digits": run.samples, "samples by epoch": run.gif}
@@ -116,6 +82,7 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:
         title="MLP GAN on handwritten digits",
         settings=config["settings"],
         stats=stats,
+        groups=[GAN_LOSSES],
         nimg_per_epoch=config["run"]["nimg_per_epoch"],
         epoch_seconds=seconds,
         facts=facts,

@@ -4,6 +4,7 @@ The curves are paths in a square of 1000 units, stretched to the plot's size; li
 text (ticks, labels) and the moving cursor are HTML, placed in percent of the plot.
 """
 
+import math
 from dataclasses import dataclass, field
 from html import escape
 
@@ -13,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 _SIDE = 1000  # units of the SVG's viewBox
 _MOST_POINTS = 4000  # a path; more than a screen can show
 
-Row = tuple[float, str, list[float | None]]  # position in epochs, its name, a value for each curve
+# position in epochs, its name, and a value for each curve: None where it has none, NaN where none is finite
+Row = tuple[float, str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Chart:
         x_max: where the axis, which starts at 0, ends.
         y_limits: lowest and highest value of the other axis.
         names: the legend: colour to name, in the order of the read-out's values.
-        rows: what can be read, a value or None for each of `names`.
+        rows: what can be read, a value for each of `names`.
         decimals: how many of a value are shown.
     """
 
@@ -68,7 +70,8 @@ class Chart:
         """The legend with its read-out, and the plot."""
         return (
             f'<div class="readout" id="{self.name}-readout">{self._legend()}</div>\n'
-            f'<div class="plot" id="{self.name}" {self._slider()}>\n'
+            f'<div class="plot{" levelled" if self.levels else ""}" id="{self.name}" style="--chars:{self._chars()}" '
+            f"{self._slider()}>\n"
             f'<svg viewBox="0 0 {_SIDE} {_SIDE}" preserveAspectRatio="none" aria-hidden="true">{self._paths()}</svg>\n'
             f'{self._labels()}<span class="axis">epoch</span>\n'
             f'<div class="cursor" hidden>{"".join(f"<i class={css}></i>" for css in self.names)}</div>\n'
@@ -91,6 +94,10 @@ class Chart:
             for css, side, units, text in labels
         )
 
+    def _chars(self) -> int:
+        """How much room the vertical axis' ticks need at the left."""
+        return max(map(len, _texts(_ticks(*self.y_limits))))
+
     def _slider(self) -> str:
         """The attributes that make the plot a control for keys and screen readers; none where nothing can be read."""
         if not self.rows:
@@ -105,8 +112,10 @@ class Chart:
         entries = [f'<span class="key {css}">{escape(name)} <b></b></span>' for css, name in self.names.items()]
         return f'<span class="where">{escape(self.rows[-1][1]) if self.rows else "&nbsp;"}</span>{"".join(entries)}'
 
-    def _rounded(self, value: float | None) -> float | None:
-        return None if value is None else round(float(value), self.decimals)
+    def _rounded(self, value: float | None) -> float | str | None:
+        if value is None:
+            return None
+        return round(float(value), self.decimals) if math.isfinite(value) else "not finite"
 
     def _left(self, x: float) -> float:
         return _SIDE * x / self.x_max
@@ -149,6 +158,12 @@ def _texts(ticks: list[float]) -> list[str]:
     """The ticks as text, all with as many decimals as one of them needs."""
     short = [f"{tick:g}" for tick in ticks]
     if any("e" in text for text in short):
-        return short
+        return [scientific(tick) for tick in ticks]
     decimals = max((len(text.partition(".")[2]) for text in short), default=0)
     return [f"{tick:.{decimals}f}" for tick in ticks]
+
+
+def scientific(value: float) -> str:
+    """``1.5e-04``, with as many decimals as it needs, at most three; 0 is ``0``."""
+    mantissa, _, exponent = f"{value:.3e}".partition("e")
+    return f"{float(mantissa):g}e{exponent}" if value else "0"

@@ -1,8 +1,7 @@
-"""The losses of a run: their numbers per epoch, and the figure."""
+"""The figure of a run's curves: one panel, or several in two columns."""
 
 import io
-import math
-from numbers import Real
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,27 @@ import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mindgan.render.chart import scientific
+from mindgan.render.series import (
+    COLOURS,
+    Group,
+    Points,
+    count_not_finite,
+    covered,
+    mean_points,
+    num_epochs,
+    step_points,
+    step_times,
+    value_limits,
+)
 from mindgan.runtime.files import write_atomically
 
-# Where G draws the data's distribution the best D says 1/2 everywhere, so each cross-entropy is log 2, and D's loss is
-# the sum of two (Goodfellow et al. 2014, Theorem 1).
-EQUILIBRIUM = {"loss_g": math.log(2), "loss_d": 2 * math.log(2)}
-EQUILIBRIUM_LABEL = {"loss_g": "log 2", "loss_d": "2 log 2"}
-USUAL_TOP = 3.5  # the figure of the tutorial ends here; larger losses make it higher
-NAMES = {"loss_g": "G", "loss_d": "D"}
-
-_COLOURS = {"loss_g": "#0072B2", "loss_d": "#D55E00"}  # blue and orange that stay apart for colour-blind eyes
 _DASHES = (0, (5, 4))
-_INK, _FAINT = "#333333", "#E4E4E4"
-_Points = tuple[np.ndarray, np.ndarray]  # x, y
+_INK, _FAINT, _STYLE_INK = "#333333", "#E4E4E4", "#888888"
 _STYLE = {
     "axes.edgecolor": "#AAAAAA",
     "axes.labelcolor": _INK,
@@ -38,148 +42,124 @@ _STYLE = {
 }
 
 
-def is_finite(value: object) -> bool:
-    """Whether `value` is a number that can be drawn: neither NaN nor infinite nor missing."""
-    return isinstance(value, Real) and math.isfinite(value)
+def save_loss_curve(path: Path, stats: list[dict[str, Any]], *, groups: Sequence[Group], nimg_per_epoch: int) -> None:
+    """Draws series over the epochs as PNG, a panel for each group: every logged step thin, each epoch's mean bold.
 
-
-def step_times(stats: list[dict[str, Any]], nimg_per_epoch: int) -> np.ndarray:
-    """When each logged step was done, in epochs: float64 [N]."""
-    return np.array([line["nimg"] / nimg_per_epoch for line in stats], np.float64)
-
-
-def loss_points(times: np.ndarray, stats: list[dict[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """The finite losses of the logged steps.
-
-    Args:
-        times: when each step was, in epochs: float64 [N].
-        stats: the N lines of ``stats.jsonl``.
-        key: ``'loss_d'`` or ``'loss_g'``.
-
-    Returns:
-        The times of the finite ones and their losses, each float64 [number of finite losses].
-    """
-    points = [(time, line[key]) for time, line in zip(times, stats, strict=True) if is_finite(line.get(key))]
-    x, y = np.array(points, np.float64).reshape(-1, 2).T
-    return x, y
-
-
-def epoch_means(stats: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The mean losses of each epoch that has logged steps, in the order of the epochs.
-
-    Returns:
-        For each epoch ``{"epoch", "steps", "loss_d", "loss_g"}``: its number from 0, how many of its steps were
-        logged, and the means of the finite losses among them, NaN where there are none.
-    """
-    by_epoch: dict[int, list[dict[str, Any]]] = {}
-    for line in stats:
-        by_epoch.setdefault(line["epoch"], []).append(line)
-    return [
-        {"epoch": epoch, "steps": len(lines), "loss_d": _mean(lines, "loss_d"), "loss_g": _mean(lines, "loss_g")}
-        for epoch, lines in sorted(by_epoch.items())
-    ]
-
-
-def _mean(lines: list[dict[str, Any]], key: str) -> float:
-    values = [line[key] for line in lines if is_finite(line.get(key))]
-    return float(np.mean(values, dtype=np.float64)) if values else math.nan
-
-
-def mean_points(stats: list[dict[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """The finite means of the epochs, each in the middle of its epoch: time in epochs and loss, float64 [epochs]."""
-    means = [(mean["epoch"] + 0.5, mean[key]) for mean in epoch_means(stats) if is_finite(mean[key])]
-    x, y = np.array(means, np.float64).reshape(-1, 2).T
-    return x, y
-
-
-def num_epochs(stats: list[dict[str, Any]]) -> int:
-    """How many epochs the time axis shows: to the end of the last one logged, at least 1."""
-    return max((line["epoch"] + 1 for line in stats), default=1)
-
-
-def loss_limits(values: np.ndarray) -> tuple[float, float]:
-    """The loss axis: 0 to 3.5 as in the tutorial, further where data lie outside; nothing is cut off."""
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    return 1.05 * min(low, 0.0), USUAL_TOP if high <= USUAL_TOP else 1.05 * high
-
-
-def count_not_finite(stats: list[dict[str, Any]]) -> int:
-    """How many logged losses are NaN, infinite or missing."""
-    return sum(not is_finite(line.get(key)) for line in stats for key in NAMES)
-
-
-def save_loss_curve(path: Path, stats: list[dict[str, Any]], *, nimg_per_epoch: int) -> None:
-    """Draws the losses over the epochs as PNG: every logged step thin, the mean of each epoch bold.
-
-    The losses at the theoretical equilibrium, 2 log 2 for D and log 2 for G, are dashed. NaN and infinite losses are
-    left out and counted in a note. The same numbers give the same bytes.
+    The levels of a group are dashed. NaN and infinite values are left out and counted in a note; a curve runs straight
+    over steps that are without its value. The same numbers give the same bytes.
 
     Args:
         path: where to.
         stats: the lines of ``stats.jsonl``; may be empty.
+        groups: the panels, at least one.
         nimg_per_epoch: images in an epoch.
 
     Raises:
         UserError: the file cannot be written.
     """
     data = io.BytesIO()
+    times = step_times(stats, nimg_per_epoch)
     with style.context(["default", _STYLE]):  # whatever a person's matplotlibrc says
-        figure = Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
-        axes = figure.add_subplot()
-        times = step_times(stats, nimg_per_epoch)
-        points = {key: loss_points(times, stats, key) for key in NAMES}
-        _draw_frame(axes, num_epochs(stats), loss_limits(np.concatenate([y for _, y in points.values()])))
-        for key in NAMES:
-            _draw_equilibrium(axes, key)
-            _draw_losses(axes, _COLOURS[key], points[key], mean_points(stats, key))
-        _draw_legend(axes)
-        _draw_note(axes, stats)
+        if len(groups) == 1:
+            figure = Figure(figsize=(7.5, 4.5), dpi=150, layout="constrained")
+            _draw_panel(figure.add_subplot(), groups[0], stats, times)
+            _draw_legend(figure.axes[0], _handles(groups[0]) + _style_handles(groups))
+        else:
+            figure = _draw_panels(groups, stats, times)
         figure.savefig(data, format="png", backend="agg", metadata={"Software": None})
     write_atomically(path, data.getvalue())
 
 
-def _draw_frame(axes: Axes, epochs: int, limits: tuple[float, float]) -> None:
-    axes.set_title("Generator and Discriminator Loss During Training", pad=30)  # room for the legend
+def _draw_panels(groups: Sequence[Group], stats: list[dict[str, Any]], times: np.ndarray) -> Figure:
+    """The groups in two columns, with one legend below for what bold and thin mean."""
+    rows = -(-len(groups) // 2)
+    figure = Figure(figsize=(12, 3.3 * rows + 0.3), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    for place, group in enumerate(groups):
+        axes = figure.add_subplot(rows, 2, place + 1)
+        _draw_panel(axes, group, stats, times)
+        _draw_legend(axes, _handles(group))
+    handles = _style_handles(groups)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+    return figure
+
+
+def _draw_panel(axes: Axes, group: Group, stats: list[dict[str, Any]], times: np.ndarray) -> None:
+    points = {name: step_points(times, stats, name) for name in group.names}
+    limits = value_limits(np.concatenate([y for _, y in points.values()]), group.top)
+    _draw_frame(axes, group, num_epochs(stats), limits)
+    on_top = covered(points)
+    for name, colour in group.colour_of.items():
+        if name in group.levels:
+            _draw_level(axes, group, name)
+        line = _DASHES if name in on_top else "-"
+        _draw_series(axes, COLOURS[colour], line, points[name], mean_points(stats, name))
+    _draw_note(axes, group, stats)
+
+
+def _draw_frame(axes: Axes, group: Group, epochs: int, limits: tuple[float, float]) -> None:
+    axes.set_title(group.title, pad=30, parse_math=False)  # room for the legend
     axes.set_xlim(0, epochs)
     axes.set_ylim(*limits)
     axes.set_xlabel("Epoch")
-    axes.set_ylabel("Loss")
+    axes.set_ylabel(group.unit, parse_math=False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=epochs > 2))
+    if limits[1] < 0.01:  # in the ticks themselves: as a factor it would stand where the legend is
+        axes.yaxis.set_major_formatter(lambda value, _: scientific(value))
     axes.grid(color=_FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
 
 
-def _draw_equilibrium(axes: Axes, key: str) -> None:
-    axes.axhline(EQUILIBRIUM[key], color=_COLOURS[key], linewidth=1.2, linestyle=_DASHES, zorder=2.5)
+def _draw_level(axes: Axes, group: Group, name: str) -> None:
+    value, label = group.levels[name]
+    colour = COLOURS[group.colour_of[name]]
+    axes.axhline(value, color=colour, linewidth=1.2, linestyle=_DASHES, zorder=2.5)
     axes.text(
         1.012,  # right of the axes, where no curve runs through it
-        EQUILIBRIUM[key],
-        f"{EQUILIBRIUM_LABEL[key]} ({NAMES[key]})",
+        value,
+        f"{label} ({group.label(name)})",
         transform=axes.get_yaxis_transform(),
-        color=_COLOURS[key],
+        color=colour,
         verticalalignment="center",
         fontsize=9,
+        parse_math=False,
     )
 
 
-def _draw_losses(axes: Axes, colour: str, steps: _Points, means: _Points) -> None:
-    axes.plot(*steps, color=colour, linewidth=0.7, alpha=0.6 if len(steps[0]) < 1000 else 0.35)
+def _draw_series(axes: Axes, colour: str, line: Any, steps: Points, means: Points) -> None:
+    look = {"color": colour, "linestyle": line}
+    axes.plot(*steps, **look, linewidth=0.7, alpha=0.6 if len(steps[0]) < 1000 else 0.35)
     few = len(means[0]) <= 20  # one mean alone is no line: it needs its dot
-    axes.plot(*means, color=colour, linewidth=2, marker="o" if few else "", markersize=5, solid_joinstyle="round")
+    axes.plot(*means, **look, linewidth=2, marker="o" if few else "", markersize=5, solid_joinstyle="round")
 
 
-def _draw_legend(axes: Axes) -> None:
-    handles = [Line2D([], [], color=_COLOURS[key], linewidth=2, label=NAMES[key]) for key in NAMES]
-    handles.append(Line2D([], [], color="#888888", linewidth=2, label="mean of an epoch"))
-    handles.append(Line2D([], [], color="#888888", linewidth=0.7, label="logged step"))
-    handles.append(Line2D([], [], color="#888888", linewidth=1.2, linestyle=_DASHES, label="equilibrium"))
+def _handles(group: Group) -> list[Line2D]:
+    colours = group.colour_of.items()
+    return [Line2D([], [], color=COLOURS[colour], linewidth=2, label=group.label(name)) for name, colour in colours]
+
+
+def _style_handles(groups: Sequence[Group]) -> list[Line2D]:
+    handles = [
+        Line2D([], [], color=_STYLE_INK, linewidth=2, label="mean of an epoch"),
+        Line2D([], [], color=_STYLE_INK, linewidth=0.7, label="logged step"),
+    ]
+    if any(group.levels for group in groups):
+        handles.append(Line2D([], [], color=_STYLE_INK, linewidth=1.2, linestyle=_DASHES, label="equilibrium"))
+    return handles
+
+
+def _draw_legend(axes: Axes, handles: list[Line2D]) -> None:
+    look = {"ncols": len(handles), "frameon": False, "fontsize": 9}
     # above the axes, where it hides no data
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, frameon=False, fontsize=9)
+    legend = axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), **look)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
-def _draw_note(axes: Axes, stats: list[dict[str, Any]]) -> None:
+def _draw_note(axes: Axes, group: Group, stats: list[dict[str, Any]]) -> None:
     """Says what the curves leave out."""
-    count = count_not_finite(stats)
-    note = "no losses logged yet" if not stats else f"{count} values that are not finite left out" if count else ""
+    count = count_not_finite(stats, group.names)
+    any_logged = any(name in line for line in stats for name in group.names)
+    note = "not logged" if stats and not any_logged else "no losses logged yet" if not stats else ""
+    note = f"{count} values that are not finite left out" if count else note
     axes.text(0.012, 0.02, note, transform=axes.transAxes, fontsize=9, style="italic")

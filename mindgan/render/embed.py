@@ -5,7 +5,10 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
+
+from mindgan.render.grids import png_bytes
 
 _MIME = {"PNG": "image/png", "GIF": "image/gif", "JPEG": "image/jpeg"}
 _SMALLER_PX = (1024, 768, 512, 384, 256)  # longest sides to try where a picture is too big as it is
@@ -28,14 +31,22 @@ def embed_picture(path: Path, *, most_bytes: int) -> Embedded | None:
     it is no picture, or where it is a GIF of more than `most_bytes`.
     """
     try:
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data), formats=list(_MIME)) as image:
-            kind = str(image.format)
-            if len(data) <= most_bytes:
-                return _embedded(data, kind, image)
-            return None if kind == "GIF" else _shrunken(image, most_bytes)
+        return _embed_bytes(path.read_bytes(), most_bytes)
     except (OSError, Image.DecompressionBombError):
         return None
+
+
+def embed_image(image: np.ndarray, *, most_bytes: int) -> Embedded | None:
+    """uint8 [H, W] or [H, W, 3] as a data URI: PNG, or smaller as JPEG where that has more than `most_bytes`."""
+    return _embed_bytes(png_bytes(image), most_bytes)
+
+
+def _embed_bytes(data: bytes, most_bytes: int) -> Embedded | None:
+    with Image.open(io.BytesIO(data), formats=list(_MIME)) as image:
+        kind = str(image.format)
+        if len(data) <= most_bytes:
+            return _embedded(data, kind, image)
+        return None if kind == "GIF" else _shrunken(image, most_bytes)
 
 
 def _embedded(data: bytes, kind: str, image: Image.Image) -> Embedded:

@@ -1,6 +1,7 @@
 """Frames to an animated GIF."""
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mindgan.runtime.files import write_atomically
 
 _LONGEST_MS = 655_350  # the format stores hundredths of a second in 16 bits
+_PALETTE_PIXELS = 20_000  # from so many a frame's palette is found: k-means takes its time
 
 
 def save_gif(
@@ -22,7 +24,7 @@ def save_gif(
 ) -> None:
     """Writes a GIF that loops for ever, atomically; the same frames give the same bytes.
 
-    Grey frames keep every pixel; frames of more than 256 colours are reduced to 256, each frame with its own.
+    Grey frames keep every pixel; frames of more than 256 colours are dithered with 256, each frame with its own.
     Equal frames that follow one another are stored once and shown as long as all of them.
 
     Args:
@@ -65,8 +67,19 @@ def _merge_repeats(pictures: list[np.ndarray], durations: list[int]) -> tuple[li
 
 
 def _to_pillow(picture: np.ndarray) -> Image.Image:
+    """Grey as it is; colour with a palette of its own, exact where 256 colours are enough, else dithered.
+
+    Of the palettes that Pillow makes, the one of maximum coverage, refined by k-means, changed photographs the least.
+    """
     image = Image.fromarray(picture)
-    return image if image.mode == "L" else image.quantize(256)
+    if image.mode == "L":
+        return image
+    if image.getcolors(256):
+        return image.quantize(256)
+    step = max(1, round(math.sqrt(image.width * image.height / _PALETTE_PIXELS)))
+    some = Image.fromarray(np.ascontiguousarray(picture[::step, ::step]))
+    palette = some.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _captioned(frames: Sequence[np.ndarray], captions: Sequence[str]) -> list[np.ndarray]:

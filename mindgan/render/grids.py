@@ -1,12 +1,15 @@
 """Images to one sheet, and the one place where float images become uint8 again."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mindgan.runtime.files import write_atomically
+
+JPEG_QUALITY = 95
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -51,12 +54,60 @@ def image_grid(images: np.ndarray, *, columns: int = 5, padding: int = 2, scale:
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
+def row(images: Sequence[np.ndarray], *, gap: int = 4) -> np.ndarray:
+    """Images of one height side by side in colour, such as source, translation and reconstruction.
+
+    Args:
+        images: uint8 [1 or 3, H, W], at least one; their widths may differ.
+        gap: black pixels between two of them.
+
+    Returns:
+        uint8 [H, W', 3], where W' is the sum of the widths and gaps; grey images have three equal channels.
+
+    Raises:
+        ValueError: the images or the gap are none of these.
+    """
+    if not images or gap < 0:
+        raise ValueError(f"a row needs one image or more, and a gap of 0 or more, not {len(images)} and {gap}")
+    shapes = [image.shape for image in images]
+    if any(image.dtype != np.uint8 or image.ndim != 3 or image.shape[0] not in (1, 3) for image in images):
+        raise ValueError(f"images of a row must be uint8 [1 or 3, H, W], not {shapes}")
+    if len({height for _, height, _ in shapes}) != 1:
+        raise ValueError(f"images of a row must have one height, not {shapes}")
+    space = np.zeros((shapes[0][1], gap, 3), np.uint8)
+    tiles = [image.repeat(3 // image.shape[0], axis=0).transpose(1, 2, 0) for image in images]
+    return np.concatenate([part for tile in tiles for part in (space, tile)][1:], axis=1)
+
+
+def picture(image: np.ndarray) -> np.ndarray:
+    """uint8 [1 or 3, H, W] as a picture: [H, W] or [H, W, 3]."""
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """uint8 [H, W] or [H, W, 3] as PNG; the same pixels give the same bytes."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, format="PNG")
+    return data.getvalue()
+
+
 def save_png(path: Path, image: np.ndarray) -> None:
     """Writes uint8 [H, W] or [H, W, 3] as PNG, atomically; the same pixels give the same bytes.
 
     Raises:
         UserError: the file cannot be written.
     """
+    write_atomically(path, png_bytes(image))
+
+
+def save_jpeg(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 [H, W] or [H, W, 3] as JPEG of quality 95, atomically; the same pixels give the same bytes.
+
+    Colours keep their full resolution: small pictures show it where they do not.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     data = io.BytesIO()
-    Image.fromarray(image).save(data, format="PNG")
+    Image.fromarray(image).save(data, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     write_atomically(path, data.getvalue())

@@ -1,15 +1,30 @@
 """Files of one JSON object a line, which survive a kill in the middle of a write."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from mindgan.runtime import files
 from mindgan.runtime.errors import UserError
 
+PLACE = ("nimg", "epoch", "step")  # where in the run a line of stats.jsonl stands; whole numbers
+
 
 def read_stats(path: Path) -> list[dict]:
-    """The lines of stats.jsonl; see `read_lines`."""
-    return read_lines(path, ("nimg", "epoch", "step", "loss_d", "loss_g", "lr"))
+    """The lines of stats.jsonl: `PLACE`, and beside it any numbers, NaN and infinity among them; see `read_lines`.
+
+    Lines of one file may hold different numbers. A line with anything that is no number is a damaged one.
+    """
+    return _whole_lines(path, _is_stats)
+
+
+def series_names(stats: list[dict]) -> list[str]:
+    """What was measured in the lines of stats.jsonl, in the order of first sight: neither `PLACE` nor learning rates.
+
+    A learning rate is called ``lr``, or ``lr_`` and more.
+    """
+    names = dict.fromkeys(name for line in stats for name in line)
+    return [name for name in names if name not in PLACE and name != "lr" and not name.startswith("lr_")]
 
 
 def read_timing(path: Path) -> list[dict]:
@@ -27,11 +42,15 @@ def read_lines(path: Path, numbers: tuple[str, ...]) -> list[dict]:
     Raises:
         UserError: the file cannot be read, or another line is damaged.
     """
+    return _whole_lines(path, lambda line: all(isinstance(line.get(name), (int, float)) for name in numbers))
+
+
+def _whole_lines(path: Path, is_whole: Callable[[dict], bool]) -> list[dict]:
     try:
         rows = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; mend its permissions") from error
-    lines = [_parse(row, numbers) for row in rows]
+    lines = [_parse(row, is_whole) for row in rows]
     if lines and lines[-1] is None:
         del lines[-1]
     if None in lines:
@@ -39,14 +58,16 @@ def read_lines(path: Path, numbers: tuple[str, ...]) -> list[dict]:
     return [line for line in lines if line is not None]
 
 
-def _parse(row: bytes, numbers: tuple[str, ...]) -> dict | None:
+def _parse(row: bytes, is_whole: Callable[[dict], bool]) -> dict | None:
     try:
         line = json.loads(row)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), (int, float)) for name in numbers):
-        return None
-    return line
+    return line if isinstance(line, dict) and is_whole(line) else None
+
+
+def _is_stats(line: dict) -> bool:
+    return all(type(line.get(name)) is int for name in PLACE) and all(type(it) in (int, float) for it in line.values())
 
 
 def append_line(path: Path, value: dict) -> None:

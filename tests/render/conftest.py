@@ -105,7 +105,7 @@ class Chromium:
 
     def press(self, key: str) -> None:
         """A key pressed and released, as a person does it."""
-        codes = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}
+        codes = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35}
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
 
@@ -114,6 +114,10 @@ class Chromium:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased") if click else ():
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def mouse(self, kind: str, x: float, y: float) -> None:
+        """The left button pressed or released, or the mouse moved with it held down."""
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def screenshot(self) -> bytes:
         """The whole page as PNG."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindgan.render.embed import embed_picture
+from mindgan.render.embed import embed_image, embed_picture
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import save_png
 
@@ -41,6 +41,17 @@ def test_a_large_picture_is_embedded_smaller(tmp_path: Path, shape):
         assert image.format == "JPEG"
         assert image.size == (picture.width, picture.height)
         assert image.width / image.height == pytest.approx(1300 / 1500, abs=0.01)
+
+
+def test_an_array_is_embedded_as_png_or_smaller():
+    picture = embed_image(noise(20, 30, 3), most_bytes=10_000)
+    assert picture is not None
+    with Image.open(io.BytesIO(content(picture.uri))) as image:
+        assert image.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(image), noise(20, 30, 3))
+    smaller = embed_image(noise(300, 300, 3), most_bytes=100_000)
+    assert smaller is not None
+    assert len(content(smaller.uri)) <= 100_000
 
 
 def test_animations_are_embedded_whole_or_not_at_all(tmp_path: Path):

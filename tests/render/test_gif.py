@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageSequence
+from PIL import Image, ImageFilter, ImageSequence
 
 from mindgan.render.gif import save_gif
 
@@ -48,6 +48,44 @@ def test_many_colours_are_close(tmp_path: Path):
     save_gif(tmp_path / "a.gif", frames)
     decoded = decode(tmp_path / "a.gif", "RGB")[0]
     assert np.abs(np.array(decoded, int) - np.array(frames, int)).mean() < 8
+
+
+def scene(num: int) -> list[np.ndarray]:
+    """Frames like photographs, [96, 192, 3]: smooth in every colour, with fine texture, and changing."""
+    y, x = np.mgrid[:96, :192] / 30
+    rng = np.random.default_rng(0)
+    waves = [np.stack([np.sin(x + t), np.cos(y + x / 2 - t), np.sin(x * y / 3 + t)], axis=2) for t in range(num)]
+    return [(127 + 100 * wave + rng.normal(0, 5, wave.shape)).clip(0, 255).astype(np.uint8) for wave in waves]
+
+
+def from_afar(frame: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(2)), float)
+
+
+def test_smooth_colours_have_no_steps(tmp_path: Path):
+    """From afar, where the eye mixes what is dithered, every frame is the original, and better than undithered."""
+    frames = scene(3)
+    save_gif(tmp_path / "a.gif", frames)
+    for frame, seen in zip(frames, decode(tmp_path / "a.gif", "RGB")[0], strict=True):
+        plain = np.asarray(Image.fromarray(frame).quantize(256).convert("RGB"))
+        errors = [np.abs(from_afar(picture) - from_afar(frame)).mean() for picture in (seen, plain)]
+        assert errors[0] < 1.5
+        assert errors[0] < 0.7 * errors[1]
+
+
+def test_captions_of_photographs_stay_white_on_black(tmp_path: Path):
+    frames = scene(2)
+    save_gif(tmp_path / "a.gif", frames, captions=["epoch 0", "epoch 1"])
+    for seen in decode(tmp_path / "a.gif", "RGB")[0]:
+        strip = seen[96:].astype(int)
+        assert strip.max() > 240
+        assert np.median(strip) < 10
+
+
+def test_photographs_give_the_same_bytes(tmp_path: Path):
+    for name in ("a.gif", "b.gif"):
+        save_gif(tmp_path / name, scene(3), captions=["a", "b", "c"])
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 
 def test_equal_neighbours_keep_the_time(tmp_path: Path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mindgan.data.batches import normalise
-from mindgan.render.grids import image_grid, save_png, to_uint8
+from mindgan.render.grids import image_grid, row, save_jpeg, save_png, to_uint8
 from mindgan.runtime.errors import UserError
 
 
@@ -105,3 +105,59 @@ def test_png_where_nothing_can_be_written(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match=r"file/a\.png"):
         save_png(tmp_path / "file" / "a.png", np.zeros((2, 2), np.uint8))
+
+
+def test_a_row_by_hand():
+    red = np.array([[[255, 254]], [[0, 1]], [[2, 3]]], np.uint8)  # [3, 1, 2]
+    grey = np.array([[[7]]], np.uint8)  # [1, 1, 1]
+    assert row([red, grey], gap=1).tolist() == [[[255, 0, 2], [254, 1, 3], [0, 0, 0], [7, 7, 7]]]
+    assert row([grey], gap=9).tolist() == [[[7, 7, 7]]]
+
+
+def test_a_row_of_three_has_its_images_in_order():
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 3, 5, 6), np.uint8))
+    sheet = row(images)
+    assert sheet.shape == (5, 3 * 6 + 2 * 4, 3)
+    for place, image in enumerate(images):
+        np.testing.assert_array_equal(sheet[:, place * 10 : place * 10 + 6], image.transpose(1, 2, 0))
+    assert not sheet[:, [6, 7, 8, 9, 16, 17, 18, 19]].any()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [],
+        [np.zeros((2, 2), np.uint8)],
+        [np.zeros((4, 2, 2), np.uint8)],
+        [np.zeros((3, 2, 2), np.float32)],
+        [np.zeros((3, 2, 2), np.uint8), np.zeros((3, 3, 2), np.uint8)],
+    ],
+)
+def test_row_refuses_what_is_no_images(images):
+    with pytest.raises(ValueError, match="row"):
+        row(images)
+
+
+def test_row_refuses_a_negative_gap():
+    with pytest.raises(ValueError, match="gap"):
+        row([np.zeros((1, 2, 2), np.uint8)], gap=-1)
+
+
+@pytest.mark.parametrize("shape", [(32, 48), (32, 48, 3)])
+def test_jpeg_is_close_and_its_bytes_are_the_same(tmp_path: Path, shape):
+    """Colours that change from pixel to pixel stay near, which they do not at half their resolution."""
+    image = np.full(shape, 90, np.uint8)
+    image[:, ::2] = 160 if len(shape) == 2 else (200, 40, 90)
+    save_jpeg(tmp_path / "deep" / "a.jpg", image)
+    save_jpeg(tmp_path / "b.jpg", image.copy())
+    with Image.open(tmp_path / "b.jpg") as back:
+        assert back.format == "JPEG"
+        assert np.abs(np.asarray(back).astype(int) - image).max() <= 12
+    assert (tmp_path / "deep" / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.jpg", "deep"]
+
+
+def test_jpeg_where_nothing_can_be_written(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match=r"file/a\.jpg"):
+        save_jpeg(tmp_path / "file" / "a.jpg", np.zeros((2, 2), np.uint8))

@@ -1,103 +1,20 @@
 """The report as markup: it needs nothing else, escapes everything, and holds what it was given."""
 
-import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from render.report_page import NASTY, lines, sheets, write
 
-from mindgan.render import report
+from mindgan.render import report, report_pictures
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import save_png
-from mindgan.render.report import choose_evenly, duration_text, save_report
+from mindgan.render.report import duration_text
+from mindgan.render.report_pictures import choose_evenly
+from mindgan.render.series import COLOURS
 from mindgan.runtime.errors import UserError
-
-VOID = {"meta", "link", "img", "input", "br"}
-NASTY = """<script>alert("1")</script> & 'x' $title </table>"""
-
-
-class Page(HTMLParser):
-    """Collects what the tests ask about; raises where an element is not closed in its place."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert not self._open, self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, (tag, self.getpos())
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] == ["script"]:
-            self.scripts.append(data)
-        elif "style" not in self._open:
-            self.text += data + "\n"
-
-    def find(self, **attributes: str) -> list[dict[str, str | None]]:
-        return [have for _, have in self.elements if attributes.items() <= have.items()]
-
-    def data(self) -> dict[str, Any]:
-        def refuse(name: str) -> None:
-            raise AssertionError(f"{name} is no JSON")
-
-        return json.loads(self.scripts[0], parse_constant=refuse)
-
-
-def lines(num_epochs: int, steps: int = 4) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(0)
-    return [
-        {
-            "nimg": 10 * (epoch * steps + step + 1),
-            "epoch": epoch,
-            "step": step,
-            "loss_d": float(rng.uniform(1, 1.4)),
-            "loss_g": float(rng.uniform(0.6, 1)),
-            "lr": 2e-4,
-        }
-        for epoch in range(num_epochs)
-        for step in range(steps)
-    ]
-
-
-def sheets(folder: Path, num: int, *shape: int) -> list[tuple[int, Path]]:
-    rng = np.random.default_rng(0)
-    samples = [(epoch, folder / f"test_{epoch}.png") for epoch in range(num)]
-    for _, path in samples:
-        save_png(path, rng.integers(0, 256, shape or (8, 8), np.uint8))
-    return samples
-
-
-def write(folder: Path, **changes: Any) -> Page:
-    arguments: dict[str, Any] = {
-        "title": "A run",
-        "settings": {"epochs": 3, "lr": 2e-4},
-        "stats": lines(3),
-        "nimg_per_epoch": 40,
-        "epoch_seconds": [2.0, 3.0, 4.0],
-        "facts": {"Device": "CPU"},
-        "pictures": {},
-    }
-    if "samples" not in changes:
-        arguments["samples"] = sheets(folder / "images", 3)
-    save_report(folder / "report.html", **(arguments | changes))
-    return Page((folder / "report.html").read_text("utf-8"))
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path):
@@ -187,7 +104,7 @@ def test_large_pictures_do_not_make_a_large_page(tmp_path: Path):
     rng = np.random.default_rng(0)
     save_png(tmp_path / "big.png", rng.integers(0, 256, (900, 900, 3), np.uint8))
     save_gif(tmp_path / "big.gif", list(rng.integers(0, 256, (5, 900, 900), np.uint8)))
-    assert (tmp_path / "big.gif").stat().st_size > report.ANIMATION_BYTES
+    assert (tmp_path / "big.gif").stat().st_size > report_pictures.ANIMATION_BYTES
     page = write(
         tmp_path,
         samples=[(epoch, tmp_path / "big.png") for epoch in range(70)],
@@ -211,8 +128,8 @@ def test_losses_that_are_not_finite_are_left_out_and_counted(tmp_path: Path):
     stats = lines(3)
     stats[1]["loss_d"], stats[2]["loss_g"], stats[3]["loss_g"] = math.nan, math.inf, -math.inf
     page = write(tmp_path, stats=stats)
-    assert "3 of 24 logged losses are not finite" in page.text
-    assert page.data()["charts"][0]["rows"][1][3] is None
+    assert "3 of 24 logged values are not finite" in page.text
+    assert page.data()["charts"][0]["rows"][1][3] == "not finite"
     paths = " ".join(str(attrs["d"]) for tag, attrs in page.elements if tag == "path")
     assert not re.search("nan|inf", paths, re.IGNORECASE)
     assert "not finite" not in write(tmp_path).text
@@ -221,7 +138,7 @@ def test_losses_that_are_not_finite_are_left_out_and_counted(tmp_path: Path):
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_run_without_any_finite_loss(tmp_path: Path, bad):
     page = write(tmp_path, stats=[line | {"loss_d": bad, "loss_g": bad} for line in lines(6)])
-    assert page.data()["charts"][0]["rows"][0] == [0.5, "Epoch 0", None, None]
+    assert page.data()["charts"][0]["rows"][0] == [0.5, "Epoch 0", "not finite", "not finite"]
 
 
 @pytest.mark.parametrize("num_epochs", [0, 1, 200])
@@ -235,7 +152,7 @@ def test_runs_of_any_length(tmp_path: Path, num_epochs):
 
 def test_nothing_at_all_is_still_a_page(tmp_path: Path):
     page = write(tmp_path, settings={}, stats=[], epoch_seconds=[], facts={}, samples=[], pictures={})
-    assert page.data() == {"samples": [], "charts": []}
+    assert page.data() == {"samples": [], "charts": [], "pairs": []}
 
 
 def test_every_picture_has_a_text_and_every_control_a_name(tmp_path: Path):
@@ -244,6 +161,14 @@ def test_every_picture_has_a_text_and_every_control_a_name(tmp_path: Path):
     assert all(attrs.get("aria-label") for _, attrs in page.elements if attrs.get("role") in ("slider", "img"))
     identities = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(identities) == len(set(identities))
+
+
+def test_warnings_stand_at_the_top(tmp_path: Path):
+    page = write(tmp_path, warnings=["D is winning.", NASTY])
+    assert page.text.index("Warnings") < page.text.index("D is winning.") < page.text.index("Samples by epoch")
+    assert NASTY in page.text
+    assert len(page.scripts) == 2
+    assert "Warnings" not in write(tmp_path).text
 
 
 def luminance(colour: str) -> float:
@@ -259,7 +184,7 @@ def test_every_ink_can_be_read_on_every_ground(tmp_path: Path):
     schemes = [dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", block)) for block in style.split(":root {")[1:3]]
     assert len(schemes) == 2
     for colours in schemes:
-        for ink in ("ink", "muted", "g", "d", "s"):
+        for ink in ("ink", "muted", *COLOURS):
             for ground in ("page", "card"):
                 dark, light = sorted((luminance(colours[ink]), luminance(colours[ground])))
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)

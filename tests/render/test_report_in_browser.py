@@ -10,6 +10,7 @@ import pytest
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import save_png
 from mindgan.render.report import save_report
+from mindgan.render.series import GAN_LOSSES
 
 NUM_EPOCHS = 8
 LOADED = "document.getElementById('sample').complete && document.getElementById('sample').naturalWidth"
@@ -33,6 +34,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         title="A <b>run</b>",
         settings={"note": "<script>throw 1</script>", "train_url": "/a" * 100},
         stats=stats,
+        groups=[GAN_LOSSES],
         nimg_per_epoch=50,
         epoch_seconds=[3.0] * NUM_EPOCHS,
         facts={"Device": "CPU"},
@@ -113,8 +115,8 @@ def test_cursor_stands_on_the_curve(chromium, page):
     """The dot of D at epoch 7 is where the path of its means ends."""
     chromium.visit(page)
     gap = chromium.evaluate(
-        "(() => { const dot = document.querySelector('#losses .cursor .d').getBoundingClientRect();"
-        "const path = document.querySelector('#losses path.mean.d').getBoundingClientRect();"
+        "(() => { const dot = document.querySelector('#losses .cursor .orange').getBoundingClientRect();"
+        "const path = document.querySelector('#losses path.mean.orange').getBoundingClientRect();"
         "return [dot.x + dot.width / 2 - path.right, dot.y + dot.height / 2 - path.top]; })()"
     )
     assert np.abs(gap).max() < 3  # px; the means of D rise, so the path ends at its right and upper edge
@@ -143,6 +145,7 @@ def test_empty_run_has_no_errors_either(chromium, tmp_path):
         title="Nothing",
         settings={},
         stats=[],
+        groups=[GAN_LOSSES],
         nimg_per_epoch=50,
         epoch_seconds=[],
         facts={},
