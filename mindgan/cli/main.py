@@ -14,7 +14,19 @@ from typing import Annotated
 import tyro
 from tyro.conf import subcommand
 
-from mindgan.cli import cyclegan, data, export, generate, metrics, mnist, render, translate
+from mindgan.cli import (
+    cyclegan,
+    data,
+    data_check,
+    export,
+    generate,
+    import_networks,
+    metrics,
+    metrics_cyclegan,
+    mnist,
+    render,
+    translate,
+)
 from mindgan.mlp_gan.config import MlpGanConfig
 from mindgan.runtime.errors import UserError
 
@@ -30,21 +42,47 @@ CycleGan = Annotated[cyclegan.Options, subcommand("cyclegan", description=cycleg
 
 @dataclass(frozen=True)
 class Train:
-    """A command of two words."""
+    """`mindgan train`."""
 
     command: Mnist | CycleGan
 
 
+@dataclass(frozen=True)
+class Metrics:
+    """`mindgan metrics`."""
+
+    command: (
+        Annotated[metrics.Options, subcommand("mnist", description=metrics.DESCRIPTION)]
+        | Annotated[metrics_cyclegan.Options, subcommand("cyclegan", description=metrics_cyclegan.DESCRIPTION)]
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    """`mindgan data`."""
+
+    command: (
+        Annotated[data.Options, subcommand("mnist", description=data.DESCRIPTION)]
+        | Annotated[data_check.Options, subcommand("check", description=data_check.DESCRIPTION)]
+    )
+
+
+TWO_WORDS = {"train": Train, "metrics": Metrics, "data": Data}
+SECOND_WORD = {"metrics": "mnist", "data": "mnist"}  # where the second word is left out
+
 Command = (
     Mnist
     | CycleGan
-    | Annotated[Train, subcommand("train", description="The two commands above as `train mnist`, `train cyclegan`.")]
+    | Annotated[Train, subcommand("train", description="The two above, as `train mnist` and `train cyclegan`.")]
     | Annotated[translate.Options, subcommand("translate", description=translate.DESCRIPTION)]
     | Annotated[generate.Options, subcommand("generate", description=generate.DESCRIPTION)]
     | Annotated[export.Options, subcommand("export", description=export.DESCRIPTION)]
     | Annotated[render.Options, subcommand("render", description=render.DESCRIPTION)]
-    | Annotated[metrics.Options, subcommand("metrics", description=metrics.DESCRIPTION)]
-    | Annotated[data.Options, subcommand("data", description=data.DESCRIPTION)]
+    | Annotated[
+        Metrics, subcommand("metrics", description=f"{metrics.DESCRIPTION} `metrics cyclegan` measures translations.")
+    ]
+    | Annotated[Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` reports on the images of a folder.")]
+    | Annotated[import_networks.Options, subcommand("import", description=import_networks.DESCRIPTION)]
 )
 
 RUN = {
@@ -55,7 +93,10 @@ RUN = {
     export.Options: export.run,
     render.Options: render.run,
     metrics.Options: metrics.run,
+    metrics_cyclegan.Options: metrics_cyclegan.run,
     data.Options: data.run,
+    data_check.Options: data_check.run,
+    import_networks.Options: import_networks.run,
 }
 
 INTERRUPTED = 130  # what shells give a program that Ctrl-C ended; of SIGTERM too
@@ -121,7 +162,7 @@ def parse(arguments: list[str]) -> object:
                 args=_completed(arguments) or ["--help"],
                 config=(tyro.conf.FlagConversionOff, tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
             )
-            return options.command if isinstance(options, Train) else options
+            return options.command if isinstance(options, tuple(TWO_WORDS.values())) else options
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -131,6 +172,8 @@ def parse(arguments: list[str]) -> object:
 def _completed(arguments: list[str]) -> list[str]:
     """`arguments` with what they leave out: the second word of a command, the options of a preset."""
     words = next((index for index, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    if words == 1 and arguments[0] in SECOND_WORD:
+        return [arguments[0], SECOND_WORD[arguments[0]], *arguments[1:]]
     if arguments[:words] in (["cyclegan"], ["train", "cyclegan"]):
         return arguments[:words] + cyclegan.with_preset(arguments[words:])
     return arguments

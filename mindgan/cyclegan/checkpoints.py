@@ -1,4 +1,8 @@
-"""The networks on disk: one .ckpt holds all four, or an imported one, with the architecture they are of."""
+"""The networks on disk: one .ckpt holds all four, or an imported one, with the architecture they are of.
+
+Names and layouts of the weights are those of the paper's PyTorch implementation, with the network's name before them:
+``G_A.model.1.weight`` is OIHW.
+"""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -6,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from mindspore import Tensor, nn
+from mindspore import nn
 
 from mindgan.cyclegan.config import MAX_SIZE, UNET_LEVELS, CycleGanConfig
 from mindgan.cyclegan.networks import ResnetGenerator, UnetGenerator
+from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
@@ -68,14 +73,14 @@ def save(
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    parameters = [parameter for cell in cells.values() for parameter in cell.get_parameters()]
+    arrays = {name: array for cell in cells.values() for name, array in to_torch(cell).items()}
     texts = {
         "family": "cyclegan",
         "nimg": str(nimg),
         "architecture": json.dumps(asdict(architecture)),
         "about": json.dumps(about or {}),
     }
-    checkpoint.save_network(path, parameters, texts)
+    checkpoint.save_network(path, arrays, texts)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Saved:
 
     Attributes:
         path: of the file.
-        arrays: by parameter name.
+        arrays: by parameter name, in PyTorch's layouts.
         architecture: of the generators.
         nimg: images seen.
         about: what the run was of.
@@ -102,17 +107,15 @@ class Saved:
         Raises:
             UserError: one is missing or has another shape; the message names it.
         """
-        parameters = [parameter for cell in cells.values() for parameter in cell.get_parameters()]
-        for parameter in parameters:
-            found = self.arrays.get(parameter.name)
-            if found is None:
-                raise UserError(f"{self.path} does not hold {parameter.name}; name a checkpoint that does")
-            if found.shape != parameter.shape:
-                raise UserError(
-                    f"{self.path} is of other sizes: {parameter.name} is {found.shape}, here it is {parameter.shape}"
-                )
-        for parameter in parameters:
-            parameter.set_data(Tensor(self.arrays[parameter.name]))
+        for cell in cells.values():
+            names = [parameter.name for parameter in cell.get_parameters()]
+            for name in names:
+                if name not in self.arrays:
+                    raise UserError(f"{self.path} does not hold {name}; name a checkpoint that does")
+            try:
+                load_torch(cell, {name: self.arrays[name] for name in names})
+            except ValueError as error:
+                raise UserError(f"{self.path} is of other sizes: {error}") from error
 
     def generator(self, direction: Direction) -> nn.Cell:
         """The generator of one direction, with its weights.

@@ -36,20 +36,25 @@ def validated(config: CycleGanConfig, run: RunDirectory, domains: Domains, *, sa
         return domains
     names = ("source", "target", "source_test", "target_test")
     found = {name: getattr(domains, name) for name in names}
-    valid = {name: validated_set(config, run, images, name, say=say) for name, images in found.items() if images}
-    for name in ("source", "target"):
-        valid[name].require(MIN_IMAGES)
+    valid = {
+        name: validated_set(config, run, images, name, least=1 if name.endswith("test") else MIN_IMAGES, say=say)
+        for name, images in found.items()
+        if images
+    }
     return replace(domains, **valid)
 
 
-def validated_set(config: CycleGanConfig, run: RunDirectory, images: ImageSet, name: str, *, say: Say) -> ImageSet:
-    """One set, validated into a work folder of this name."""
+def validated_set(
+    config: CycleGanConfig, run: RunDirectory, images: ImageSet, name: str, *, least: int = 1, say: Say
+) -> ImageSet:
+    """One set, validated into a work folder of this name, of which `least` images must be left."""
     report = validate(
         images,
         run.validation / name,
         image_channel=config.image_channel,
         image_max_width=config.image_max_width,
         image_max_height=config.image_max_height,
+        least=least,
     )
     say(f"validation of {report.summary()}")
     assert report.images is not None  # of `check` only

@@ -1,6 +1,7 @@
 """The bytes of an image file to pixels; whatever is wrong with them becomes one kind of error."""
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,9 @@ UPRIGHT = {  # Exif 2.32, tag Orientation: what brings the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 
-# A local filter would not do: Python's filters are not kept apart by thread, and images are decoded in several.
+# Local filters would not do: Python's are not kept apart by thread, and images are decoded in several.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of odd tags, without the file's name
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # alike; without a handler the console would be one
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
@@ -47,6 +50,8 @@ class Opened:
     """Bits a channel in the file, 8 or 16; fewer count as 8."""
     orientation: int
     """The EXIF orientation that was applied, 1 to 8; 1 is upright already."""
+    several_frames: bool
+    """Whether there are frames after the first, as of an animation."""
 
 
 @cache
@@ -56,7 +61,7 @@ def _formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Whatever Pillow raises for damaged or hostile bytes, of which it promises no list, becomes `Undecodable`."""
     try:
         yield
@@ -67,6 +72,8 @@ def _refusing() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Undecodable(f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:
+        if "truncated" in str(error).lower():
+            raise Undecodable("the file is cut short") from error
         raise Undecodable(shown(error) or type(error).__name__) from error
 
 
@@ -76,7 +83,7 @@ def open_image(data: bytes) -> Opened:
     Raises:
         Undecodable: the bytes are of no known format, not whole, or of more than `MAX_PIXELS` pixels.
     """
-    with _refusing(), Image.open(io.BytesIO(data), formats=_formats()) as image:
+    with refusing(), Image.open(io.BytesIO(data), formats=_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
             raise Undecodable(f"more than {MAX_PIXELS} pixels")
         name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO is a JPEG with further pictures behind it
@@ -84,7 +91,7 @@ def open_image(data: bytes) -> Opened:
         image.load()
         left = _orientation(image)  # loading has turned a TIFF already
         upright = image.transpose(UPRIGHT[left]) if left in UPRIGHT else image.copy()
-        return Opened(upright, name, _bits(image, data), orientation)
+        return Opened(upright, name, _bits(image, data), orientation, _has_second_frame(image))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -93,6 +100,17 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # a damaged tag says nothing about the pixels
         return 1
     return value if value in UPRIGHT else 1
+
+
+def _has_second_frame(image: Image.Image) -> bool:
+    """Moves an image to its second frame, if it has one; counting them could take long."""
+    if image.format == "MPO":  # previews of the picture
+        return False
+    try:
+        image.seek(1)
+        return True
+    except Exception:  # EOFError where there is none; a damaged one is as good as none
+        return False
 
 
 def _bits(image: Image.Image, data: bytes) -> int:
@@ -115,7 +133,7 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
     Raises:
         Undecodable: the pixels are numbers of an unknown range, or cannot be converted.
     """
-    with _refusing():
+    with refusing():
         if image.mode == "F" or image.mode.startswith("I"):
             image = _eight_bits(image)
         if has_transparency(image):

@@ -1,6 +1,7 @@
 """What is wrong with an image file, and the bytes that take its place: the rules of ModelArts' MetaValidation.
 
-They are those of the operator "Data Validation"; beyond them EXIF rotation is applied and 16 bits become 8.
+A finding is half a line; what stands before a colon is its kind, by which findings are counted. The rules are those of
+the operator "Data Validation"; beyond them EXIF rotation is applied and 16 bits become 8.
 """
 
 import io
@@ -11,12 +12,13 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from mindgan.data.decode import Opened, Undecodable, has_transparency, open_image, to_channels
+from mindgan.data.decode import Opened, Undecodable, has_transparency, open_image, refusing, to_channels
 from mindgan.runtime.errors import UserError
 
 KEPT, CONVERTED, RENAMED, DROPPED = "kept", "converted", "renamed", "dropped"
 SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",)}  # formats that stay, and their suffixes
 JPEG_QUALITY = 95
+MAX_JPEG_SIDE = 65500  # px, JPEG_MAX_DIMENSION of libjpeg
 MAX_NAME_BYTES = 200  # most file systems allow 255; the rest is for the temporary name
 MODES = {
     "1": "black and white",
@@ -53,6 +55,12 @@ class Judgement(NamedTuple):
     """Of the result."""
     data: bytes
     """The result."""
+    size: tuple[int, int] = (0, 0)
+    """(width, height) upright, px; not of a dropped file."""
+    result_size: tuple[int, int] = (0, 0)
+    """(width, height) of the result, px."""
+    turned: bool = False
+    """Whether an EXIF orientation was applied."""
 
 
 def judge(data: bytes, name: str, rules: Rules) -> Judgement:
@@ -61,9 +69,10 @@ def judge(data: bytes, name: str, rules: Rules) -> Judgement:
         opened = open_image(data)
         suffix, named = _suffix(opened, name)
         findings = _findings(opened, rules)
+        geometry = (opened.image.size, _reduced_size(opened.image, rules), opened.orientation != 1)
         if findings:
-            return Judgement((*findings, *named), CONVERTED, suffix, _converted(opened, rules))
-        return Judgement(named, RENAMED if named else KEPT, suffix, data)
+            return Judgement((*findings, *named), CONVERTED, suffix, _converted(opened, rules), *geometry)
+        return Judgement(named, RENAMED if named else KEPT, suffix, data, *geometry)
     except Undecodable as error:
         return Judgement((f"cannot be decoded: {error}",), DROPPED, "", b"")
 
@@ -92,10 +101,12 @@ def _findings(opened: Opened, rules: Rules) -> tuple[str, ...]:
         found.append("a transparent colour")
     if opened.bits == 16:
         found.append("16 bits a channel")
+    if opened.several_frames:
+        found.append("several frames, of which the first is taken")
     if opened.orientation != 1:
         found.append(f"EXIF orientation {opened.orientation}")
     if _reduced_size(image, rules) != image.size:
-        found.append(f"{image.width}x{image.height} pixels, more than allowed")
+        found.append(f"more pixels than allowed: {image.width}x{image.height}")
     return tuple(found)
 
 
@@ -111,8 +122,12 @@ def _converted(opened: Opened, rules: Rules) -> bytes:
     if (size := _reduced_size(image, rules)) != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     result = io.BytesIO()
-    if opened.format in ("PNG", "BMP"):
-        image.save(result, format=opened.format)
-    else:
-        image.save(result, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    stays = opened.format in ("PNG", "BMP")
+    if not stays and max(image.size) > MAX_JPEG_SIDE:
+        raise Undecodable(f"a side of more than {MAX_JPEG_SIDE} pixels, which no JPEG has")
+    with refusing():
+        if stays:
+            image.save(result, format=opened.format)
+        else:
+            image.save(result, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return result.getvalue()

@@ -1,20 +1,25 @@
 """Images in a .zip: read one by one into memory, never unpacked to disk."""
 
+import os
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mindgan.data.image_set import (
     DOUBLE,
     MAX_FILE_BYTES,
-    OTHER_KIND,
+    MAX_XML_BYTES,
     ImageItem,
     ImageSet,
     Listing,
+    XmlFile,
     is_image_name,
+    is_xml_name,
+    passed_over_for_kind,
     passed_over_for_name,
     shown,
     top_folder,
@@ -23,6 +28,7 @@ from mindgan.runtime.errors import UserError
 
 # What reading a damaged or hostile archive raises; RuntimeError is zipfile's for a missing password.
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
+MAX_FOLDER_BYTES, MAX_PATH_BYTES = 255, 1024  # of names: what most file systems take, with room for the place of work
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can claim memory without bound
 
 
@@ -36,18 +42,21 @@ def list_archive(path: Path, option: str) -> ImageSet:
         archive = zipfile.ZipFile(path)
     except DAMAGED as error:
         raise UserError(f"{option} {shown(path)} is no whole .zip ({shown(error)}); pack it again") from error
-    members = {_safe_name(info, f"{option} {shown(path)}"): info for info in archive.infolist()}
+    members: dict[str, zipfile.ZipInfo] = {}
     listing = Listing()
+    for info in archive.infolist():
+        name = _safe_name(info, f"{option} {shown(path)}")
+        if name in members and not info.is_dir():
+            listing.pass_over(name, DOUBLE)
+        members[name] = info  # of one name, the last counts, as for those who unpack
     wanted = {name: info for name, info in members.items() if not _passed_over(name, info, listing)}
+    folders = {str(parent) for name in wanted for parent in PurePosixPath(name).parents}
     start = _length_of_common_folder(wanted)
     for name, info in wanted.items():
         if not info.is_dir():
-            _add(archive, info, name[start:], f"{path}/{name}", listing)
+            _add(archive, info, name[start:], f"{path}/{name}", listing, is_folder=name in folders)
         if folder := top_folder(name[start:] + "/" * info.is_dir()):
             listing.folders.add(folder)
-    doubles = len(archive.infolist()) - len(members)
-    if doubles:
-        listing.passed_over[DOUBLE] += doubles
     return listing.finish(option, path)
 
 
@@ -63,7 +72,7 @@ def _safe_name(info: zipfile.ZipInfo, named: str) -> str:
 def _passed_over(name: str, info: zipfile.ZipInfo, listing: Listing) -> bool:
     reason = next(filter(None, map(passed_over_for_name, name.split("/"))), None)
     if reason and not info.is_dir():
-        listing.passed_over[reason] += 1
+        listing.pass_over(name, reason)
     return reason is not None
 
 
@@ -74,14 +83,30 @@ def _length_of_common_folder(names: dict[str, zipfile.ZipInfo]) -> int:
     return len(top) + 1 if top else 0
 
 
-def _add(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, where: str, listing: Listing) -> None:
+def _add(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, where: str, listing: Listing, *, is_folder: bool
+) -> None:
     read = partial(_read, archive, info, shown(where))
-    if finding := _finding(info):
+    finding = "also the name of a folder" if is_folder else _finding(info)
+    if is_xml_name(name):
+        listing.pass_over(name, finding) if finding else listing.add_xml(
+            XmlFile(name, shown(where), partial(read, limit=MAX_XML_BYTES + 1))
+        )
+    elif finding:
         listing.problem(name, finding)
-    elif is_image_name(name, lambda: read(limit=16)):
+    elif _is_image(name, read, listing):
         listing.items.append(ImageItem(name, top_folder(name), shown(where), info.file_size, read))
-    else:
-        listing.passed_over[OTHER_KIND] += 1
+
+
+def _is_image(name: str, read: Callable[..., bytes], listing: Listing) -> bool:
+    """Whether a member is an image; what is none, or cannot be read to know, is noted."""
+    try:
+        if is_image_name(name, lambda: read(limit=16)):
+            return True
+        listing.pass_over(name, passed_over_for_kind(name))
+    except UserError:
+        listing.problem(name, "damaged in the archive")
+    return False
 
 
 def _finding(info: zipfile.ZipInfo) -> str | None:
@@ -92,7 +117,12 @@ def _finding(info: zipfile.ZipInfo) -> str | None:
         return "a symbolic link in an archive"
     if info.compress_type not in METHODS:
         return "compressed by another method than deflate"
-    return f"larger than {MAX_FILE_BYTES >> 20} MiB" if info.file_size > MAX_FILE_BYTES else None
+    if info.file_size > MAX_FILE_BYTES:
+        return f"larger than {MAX_FILE_BYTES >> 20} MiB"
+    path = os.fsencode(info.filename)
+    longest = max(map(len, path.replace(b"\\", b"/").split(b"/")[:-1]), default=0)
+    too_long = longest > MAX_FOLDER_BYTES or len(path) > MAX_PATH_BYTES
+    return "in a folder with a name too long for a disk" if too_long else None
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, limit: int = -1) -> bytes:

@@ -3,18 +3,23 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mindgan.runtime.errors import UserError
 
 MAX_FILE_BYTES = 256 << 20  # of one image file, which is read into memory whole
-OTHER_KIND, DOUBLE = "of another kind", "listed twice"  # why files are passed over
+MAX_XML_BYTES = 1 << 20  # of one file of boxes: thousands of them
+# Why files are passed over.
+OTHER_KIND, DOUBLE = "of another kind", "listed twice"
+PACKED, ALONE = "packed and not unpacked here", "XML without an image"
 
 SUFFIXES = (  # of files that mean to be images, also where they turn out not to be
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
 )
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+XML_SUFFIX = ".xml"
 LITTER = ("__macosx", ".ds_store", "thumbs.db", "desktop.ini")  # left by file managers, in lower case
 
 
@@ -30,6 +35,16 @@ def passed_over_for_name(name: str) -> str | None:
     return "hidden" if name.startswith(".") else None
 
 
+def passed_over_for_kind(name: str) -> str:
+    """Why a file that is no image is passed over."""
+    return PACKED if Path(name).suffix.lower() in ARCHIVES else OTHER_KIND
+
+
+def is_xml_name(name: str) -> bool:
+    """Whether a file may hold the boxes of an image."""
+    return Path(name).suffix.lower() == XML_SUFFIX
+
+
 def is_image_name(name: str, head: Callable[[], bytes]) -> bool:
     """Whether a file means to be an image: by its suffix or, where it has none, by its first bytes `head()`."""
     suffix = Path(name).suffix.lower()
@@ -37,6 +52,18 @@ def is_image_name(name: str, head: Callable[[], bytes]) -> bool:
         return suffix in SUFFIXES
     first = head()
     return first.startswith(SIGNATURES) or (first[:4] == b"RIFF" and first[8:12] == b"WEBP")
+
+
+@dataclass(frozen=True)
+class XmlFile:
+    """What is marked in an image: a PASCAL VOC annotation."""
+
+    name: str
+    """Path relative to the set, or as a manifest has it."""
+    where: str
+    """The whole path, for a person."""
+    reader: Callable[[], bytes] = field(repr=False, compare=False)
+    """Reads the file, or a byte more than `MAX_XML_BYTES` of it; UserError where it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +82,10 @@ class ImageItem:
     """Reads the file, as `read`."""
     usage: str | None = None
     """``train``, ``eval``, ``test`` or ``inference`` where a manifest says so."""
+    path: Path | None = None
+    """The file; None in an archive."""
+    xml: XmlFile | None = None
+    """Its annotation: the XML of the same name beside it, or the one that a manifest names."""
 
     def read(self) -> bytes:
         """The bytes of the file.
@@ -86,8 +117,8 @@ class ImageSet:
     items: tuple[ImageItem, ...]
     problems: tuple[Problem, ...] = ()
     """What cannot be read, by name."""
-    passed_over: tuple[tuple[str, int], ...] = ()
-    """Files that are no images: (reason, how many)."""
+    passed: tuple[Problem, ...] = ()
+    """Files and folders that are no images, by name; the finding is the reason."""
     folders: tuple[str, ...] = ()
     """The folders at its top, also those without images."""
 
@@ -99,24 +130,21 @@ class ImageSet:
         """The labels there are, in alphabetical order."""
         return tuple(sorted({item.label for item in self.items if item.label is not None}))
 
+    @property
+    def passed_over(self) -> tuple[tuple[str, int], ...]:
+        """Why files were passed over: (reason, how many), in alphabetical order."""
+        return tuple(sorted(Counter(other.finding for other in self.passed).items()))
+
     def select(self, keep: Callable[[ImageItem], bool]) -> "ImageSet":
         """The images for which `keep(item)` holds."""
         return replace(self, items=tuple(item for item in self.items if keep(item)))
 
     def under(self, folder: str) -> "ImageSet":
         """What lies in one folder at the top, named and labelled from there."""
-        inside = f"{folder}/"
-        items = [
-            replace(item, name=item.name.removeprefix(inside)) for item in self.items if item.name.startswith(inside)
-        ]
-        problems = [
-            replace(problem, name=problem.name.removeprefix(inside))
-            for problem in self.problems
-            if problem.name == folder or problem.name.startswith(inside)
-        ]
-        labelled = tuple(replace(item, label=top_folder(item.name)) for item in items)
-        folders = tuple(sorted({item.label for item in labelled if item.label is not None}))
-        return ImageSet(self.option, self.source / folder, labelled, tuple(problems), (), folders)
+        items = tuple(_within(item, folder) for item in self.items if item.name.startswith(f"{folder}/"))
+        folders = tuple(sorted({item.label for item in items if item.label is not None}))
+        problems, passed = (_named_within(those, folder) for those in (self.problems, self.passed))
+        return ImageSet(self.option, self.source / folder, items, problems, passed, folders)
 
     def require(self, least: int) -> None:
         """Raises UserError where there are fewer than `least` images."""
@@ -141,6 +169,21 @@ class ImageSet:
         return f"left out: {', '.join(parts)}" if parts else ""
 
 
+def _within(item: ImageItem, folder: str) -> ImageItem:
+    name = item.name.removeprefix(f"{folder}/")
+    xml = item.xml and replace(item.xml, name=item.xml.name.removeprefix(f"{folder}/"))
+    return replace(item, name=name, label=top_folder(name), xml=xml)
+
+
+def _named_within(those: tuple[Problem, ...], folder: str) -> tuple[Problem, ...]:
+    inside = f"{folder}/"
+    return tuple(
+        replace(one, name=one.name.removeprefix(inside))
+        for one in those
+        if one.name == folder or one.name.startswith(inside)
+    )
+
+
 def top_folder(name: str) -> str | None:
     """The first folder of a name, or None for a file at the top."""
     return name.split("/")[0] if "/" in name else None
@@ -152,20 +195,37 @@ class Listing:
 
     items: list[ImageItem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    passed_over: Counter = field(default_factory=Counter)
+    passed: list[Problem] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
+    xmls: dict[str, XmlFile] = field(default_factory=dict)
+    """By their names without suffix."""
 
     def problem(self, name: str, finding: str) -> None:
         """Notes what cannot be read."""
         self.problems.append(Problem(name, finding))
 
+    def pass_over(self, name: str, reason: str) -> None:
+        """Notes what is no image."""
+        self.passed.append(Problem(name, reason))
+
+    def add_xml(self, xml: XmlFile) -> None:
+        """Notes an annotation, which goes to the image of the same name."""
+        if self.xmls.setdefault(_stem(xml.name), xml) is not xml:
+            self.pass_over(xml.name, ALONE)
+
     def finish(self, option: str, source: Path) -> ImageSet:
         """The set, sorted by code points, whatever order the file system had."""
-        return ImageSet(
-            option,
-            source,
-            tuple(sorted(self.items, key=lambda item: item.name)),
-            tuple(sorted(self.problems, key=lambda problem: problem.name)),
-            tuple(sorted(self.passed_over.items())),
-            tuple(sorted(self.folders)),
-        )
+        items = tuple(map(self._with_xml, sorted(self.items, key=lambda item: item.name)))
+        for xml in self.xmls.values():
+            self.pass_over(xml.name, ALONE)
+        problems, passed = (tuple(sorted(those, key=lambda one: one.name)) for those in (self.problems, self.passed))
+        return ImageSet(option, source, items, problems, passed, tuple(sorted(self.folders)))
+
+    def _with_xml(self, item: ImageItem) -> ImageItem:
+        """Of two images of one name, such as 1.jpg and 1.png, the first gets the XML."""
+        xml = self.xmls.pop(_stem(item.name), None)
+        return item if xml is None else replace(item, xml=xml)
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))

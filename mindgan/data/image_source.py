@@ -6,16 +6,20 @@ import stat
 import zipfile
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from mindgan.data.image_archive import list_archive
 from mindgan.data.image_set import (
     DOUBLE,
     MAX_FILE_BYTES,
-    OTHER_KIND,
+    MAX_XML_BYTES,
     ImageItem,
     ImageSet,
     Listing,
+    XmlFile,
     is_image_name,
+    is_xml_name,
+    passed_over_for_kind,
     passed_over_for_name,
     shown,
     top_folder,
@@ -27,6 +31,8 @@ from mindgan.runtime.files import user_path
 MAX_DEPTH = 32
 MAX_FOLDERS = 100_000  # links from folder to folder can make a walk longer than any disk
 MANIFEST_SUFFIXES = (".manifest", ".jsonl", ".json")
+PACKED_HEADS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"(\xb5/\xfd")
+TAR_OFFSET, TAR_HEAD = 257, b"ustar"  # POSIX.1-2017, pax: the field magic
 WAY_OUT = "name a folder of images, a .zip or a .manifest"
 
 
@@ -51,9 +57,13 @@ def list_images(path: str | Path, *, option: str) -> ImageSet:
     mode = _stat_root(root, option).st_mode
     if stat.S_ISDIR(mode):
         return _list_folder(root, option)
-    if stat.S_ISREG(mode) and root.suffix.lower() in MANIFEST_SUFFIXES:
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{option} {shown(root)} is neither a folder nor an ordinary file; {WAY_OUT}")
+    if root.suffix.lower() in MANIFEST_SUFFIXES:
         return _list_manifest(root, option)
-    if stat.S_ISREG(mode) and (root.suffix.lower() == ".zip" or zipfile.is_zipfile(root)):
+    if _is_packed(root, option):
+        raise UserError(f"{option} {shown(root)} is a packed file other than .zip; unpack it and name its folder")
+    if root.suffix.lower() == ".zip" or zipfile.is_zipfile(root):
         return list_archive(root, option)
     raise UserError(f"{option} {shown(root)} is a file, and neither .zip nor .manifest; {WAY_OUT}")
 
@@ -68,6 +78,15 @@ def _stat_root(root: Path, option: str) -> os.stat_result:
         raise UserError(f"{option} {shown(root)} cannot be read: {_reason(error, root)}; {WAY_OUT}") from error
 
 
+def _is_packed(root: Path, option: str) -> bool:
+    """Whether it is an archive of a kind that is not read, by its first bytes, whatever its name says."""
+    try:
+        head = read_file(root, limit=TAR_OFFSET + len(TAR_HEAD))
+    except UserError as error:
+        raise UserError(f"{option} {error}") from error
+    return head.startswith(PACKED_HEADS) or head[TAR_OFFSET:] == TAR_HEAD
+
+
 def _reason(error: OSError | ValueError, path: Path) -> str:
     number = getattr(error, "errno", None)
     if number == errno.ELOOP:
@@ -79,7 +98,10 @@ def _reason(error: OSError | ValueError, path: Path) -> str:
 
 def _list_folder(root: Path, option: str) -> ImageSet:
     listing = Listing()
-    _Walk(listing, f"{option} {shown(root)}").visit(root, "", ((root.stat().st_dev, root.stat().st_ino),))
+    try:
+        _Walk(listing, f"{option} {shown(root)}").visit(root, "", ((root.stat().st_dev, root.stat().st_ino),))
+    except OSError as error:
+        raise UserError(f"{option} {shown(root)} cannot be read: {_reason(error, root)}; {WAY_OUT}") from error
     return listing.finish(option, root)
 
 
@@ -98,7 +120,7 @@ class _Walk:
             raise UserError(f"{self._named} leads to over {MAX_FOLDERS} folders; remove the links between its folders")
         for name in os.listdir(folder):
             if reason := passed_over_for_name(name):
-                self._listing.passed_over[reason] += 1
+                self._listing.pass_over(prefix + name, reason)
                 continue
             try:
                 self._visit_entry(folder / name, prefix + name, way)
@@ -121,30 +143,59 @@ class _Walk:
             self.visit(path, f"{name}/", (*way, identity))
 
 
-def _add_file(path: Path, name: str, found: os.stat_result, listing: Listing, row: ManifestRow | None = None) -> None:
-    """Adds a file that is an image; what a manifest says of it goes before what its folder says."""
+class _Told(NamedTuple):
+    """What a manifest says of an image."""
+
+    label: str | None
+    usage: str | None
+    xml: XmlFile | None
+
+
+def _add_file(path: Path, name: str, found: os.stat_result, listing: Listing, told: _Told | None = None) -> None:
+    """Adds a file that is an image or an XML; what a manifest says of it goes before what its folder says.
+
+    Raises:
+        OSError: its first bytes cannot be read.
+    """
     if not stat.S_ISREG(found.st_mode):
-        listing.problem(name, "no ordinary file")  # opening a pipe would wait for ever
+        what = "a folder, not a file" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+        listing.problem(name, what)  # opening a pipe would wait for ever
     elif not os.access(path, os.R_OK):
         listing.problem(name, "permission denied")
-    elif not is_image_name(name, lambda: read_file(path, limit=16)):
-        listing.passed_over[OTHER_KIND] += 1
+    elif is_xml_name(name) and told is None:
+        listing.add_xml(_xml_file(path, name))
+    elif not is_image_name(name, lambda: _first_bytes(path, 16)):
+        listing.pass_over(name, passed_over_for_kind(name))
     elif found.st_size > MAX_FILE_BYTES:
         listing.problem(name, f"larger than {MAX_FILE_BYTES >> 20} MiB")
     else:
-        label, usage = (row.label, row.usage) if row else (top_folder(name), None)
-        listing.items.append(ImageItem(name, label, shown(path), found.st_size, partial(read_file, path), usage))
+        label, usage, xml = told or (top_folder(name), None, None)
+        read = partial(read_file, path)
+        listing.items.append(ImageItem(name, label, shown(path), found.st_size, read, usage, path, xml))
+
+
+def _xml_file(path: Path, name: str) -> XmlFile:
+    return XmlFile(name, shown(path), partial(read_file, path, MAX_XML_BYTES + 1))
+
+
+def _first_bytes(path: Path, limit: int) -> bytes:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:  # some of the system's files say so, and reading them would wait for ever
+            return b""
+        return file.read(min(limit, size + 1))  # memory for all of it is claimed at once
 
 
 def read_file(path: Path, limit: int = MAX_FILE_BYTES + 1) -> bytes:
     """The first `limit` bytes of a file.
 
     Raises:
-        UserError: it cannot be read, or is larger than `MAX_FILE_BYTES`.
+        UserError: it cannot be read, is no ordinary file, or is larger than `MAX_FILE_BYTES`.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(min(limit, os.fstat(file.fileno()).st_size + 1))  # memory for all of it is claimed at once
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise OSError(errno.EINVAL, "no ordinary file")
+        data = _first_bytes(path, limit)
     except OSError as error:
         raise UserError(f"{shown(path)} cannot be read: {_reason(error, path)}; mend or remove it") from error
     if len(data) > MAX_FILE_BYTES:
@@ -162,12 +213,23 @@ def _list_manifest(manifest: Path, option: str) -> ImageSet:
                 f"copy the images here and write paths relative to the manifest"
             )
         if rows.setdefault(os.path.abspath(manifest.parent / row.source), row) is not row:
-            listing.passed_over[DOUBLE] += 1
+            listing.pass_over(f"line {row.line}: {row.source}", DOUBLE)
     common = os.path.commonpath([os.path.dirname(absolute) for absolute in rows]) if rows else ""
     for absolute, row in rows.items():
         path, name = manifest.parent / row.source, Path(os.path.relpath(absolute, common)).as_posix()
+        xml = _xml_of_row(manifest, row.xml) if row.xml else None
         try:
-            _add_file(path, name, path.stat(), listing, row)
+            _add_file(path, name, path.stat(), listing, _Told(row.label, row.usage, xml))
         except OSError as error:
             listing.problem(name, _reason(error, path))
     return listing.finish(option, manifest)
+
+
+def _xml_of_row(manifest: Path, location: str) -> XmlFile:
+    if "://" not in location:
+        return _xml_file(manifest.parent / location, location)
+
+    def refuse() -> bytes:
+        raise UserError(f"{shown(location)} is not on this machine; copy it here and name it in the manifest")
+
+    return XmlFile(location, shown(location), refuse)

@@ -14,6 +14,8 @@ from mindgan.runtime.errors import UserError
 
 MAX_ROW_BYTES = 1 << 20
 CLASSIFICATION = "modelarts/image_classification"
+DETECTION = "modelarts/object_detection"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # the marks it begins with
 USAGES = ("train", "eval", "test", "inference")
 
 
@@ -29,6 +31,8 @@ class ManifestRow:
     """One of `USAGES`, or None where it is undecided."""
     label: str | None
     """The first class it is labelled with, or None."""
+    xml: str | None = None
+    """Path or URL of the first file of boxes or outlines (``annotation-loc``), or None."""
 
 
 def read_rows(path: Path, option: str) -> list[ManifestRow]:
@@ -55,6 +59,8 @@ def _rows(file: IO[bytes], named: str) -> Iterator[ManifestRow]:
         place = f"{named}, line {line}"
         if len(text) > MAX_ROW_BYTES:
             raise UserError(f"{place} is longer than {MAX_ROW_BYTES} bytes; a manifest has one sample a line")
+        if line == 1 and text.startswith(UTF16):
+            raise UserError(f"{named} is UTF-16; save it as UTF-8")
         if line == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")  # the byte order mark some editors write
         if text.strip():
@@ -69,7 +75,8 @@ def _row(text: bytes, line: int, place: str) -> ManifestRow:
     source = sample.get("source") if isinstance(sample, dict) else None
     if not isinstance(source, str) or not source.strip() or "\0" in source:
         raise UserError(f'{place} names no file; every line needs a "source"')
-    return ManifestRow(line, source, _usage(sample, place), _label(sample, place))
+    annotations = _annotations(sample, place)
+    return ManifestRow(line, source, _usage(sample, place), _label(annotations, place), _xml(annotations, place))
 
 
 def _usage(sample: dict, place: str) -> str | None:
@@ -81,11 +88,23 @@ def _usage(sample: dict, place: str) -> str | None:
     return usage.lower()
 
 
-def _label(sample: dict, place: str) -> str | None:
+def _annotations(sample: dict, place: str) -> list[dict]:
     annotations = sample.get("annotation") or []
     if not isinstance(annotations, list) or not all(isinstance(annotation, dict) for annotation in annotations):
         raise UserError(f'{place}: "annotation" must be a list of objects')
+    return annotations
+
+
+def _label(annotations: list[dict], place: str) -> str | None:
     names = [a.get("name") for a in annotations if a.get("type", CLASSIFICATION) == CLASSIFICATION]
     if not all(isinstance(name, str) and name for name in names):
         raise UserError(f'{place}: an annotation of {CLASSIFICATION} needs a "name"')
     return names[0] if names else None
+
+
+def _xml(annotations: list[dict], place: str) -> str | None:
+    locations = [a.get("annotation-loc", a.get("annotation_loc")) for a in annotations]  # both spellings are in use
+    named = [location for location in locations if location]
+    if not all(isinstance(location, str) and "\0" not in location for location in named):
+        raise UserError(f'{place}: "annotation-loc" must be a path')
+    return named[0] if named else None

@@ -1,12 +1,29 @@
-"""A function of `nimg`, computed ahead in a thread, so that who asks does not wait."""
+"""What is computed ahead in threads, so that who asks does not wait: a function of `nimg`, or of a list's items."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREAD_NAME = "mindgan-prefetch"
+
+
+def map_ahead(task: Callable[[Item], Result], items: Iterable[Item], *, num_threads: int) -> Iterator[Result]:
+    """`task` of every item in the order of the items; it runs in threads, for no more items ahead than threads.
+
+    An error of `task` arrives in the place of its result, and ends the threads.
+    """
+    with ThreadPoolExecutor(num_threads, THREAD_NAME) as pool:
+        coming: deque[Future[Result]] = deque()
+        for item in items:
+            coming.append(pool.submit(task, item))
+            if len(coming) > num_threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 class Prefetch(Generic[Result]):

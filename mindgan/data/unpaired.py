@@ -122,6 +122,12 @@ def _by_usage(source: ImageSet, target: ImageSet) -> Domains:
         return item.usage in TEST_USAGES
 
     training = [images.select(lambda item: not is_test(item)) for images in (source, target)]
+    for images, kept in zip((source, target), training, strict=True):
+        if len(images) and not len(kept):
+            raise UserError(
+                f"{images.option} {shown(images.source)}: the usage of all {len(images)} images is that of tests; "
+                f"set it to TRAIN where they are for the training"
+            )
     source_test, target_test = (
         test if len(test) else None for test in (source.select(is_test), target.select(is_test))
     )

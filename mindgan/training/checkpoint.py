@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from mindspore import nn
+from mindspore import Tensor, nn
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
@@ -99,25 +99,26 @@ def digest(arrays: dict[str, np.ndarray], nimg: int, about: str) -> str:
     return sha.hexdigest()
 
 
-def save_network(path: Path, network: nn.Cell | list[ms.Parameter], about: dict[str, str] | None = None) -> None:
-    """A plain MindSpore checkpoint of a network or of some parameters, written atomically.
+def save_network(path: Path, network: nn.Cell | dict[str, np.ndarray], about: dict[str, str] | None = None) -> None:
+    """A plain MindSpore checkpoint of a network or of arrays by name, written atomically.
 
     It is made in a scratch folder: MindSpore's own writing deletes the old file first and, on a full disk, leaves a
     part and an error that says something else.
 
     Args:
         path: where to.
-        network: a Cell, or parameters, whose names are stored.
+        network: a Cell, or arrays by name.
         about: texts that the file also holds, by name.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    if isinstance(network, list):
-        network = [{"name": parameter.name, "data": parameter} for parameter in network]
+    content = network
+    if isinstance(network, dict):
+        content = [{"name": name, "data": Tensor(array)} for name, array in network.items()]
     with scratch_folder() as folder:
         try:
-            ms.save_checkpoint(network, str(folder / path.name), append_dict=about)
+            ms.save_checkpoint(content, str(folder / path.name), append_dict=about)
         except RuntimeError as error:  # not everything that a disk refuses arrives as an OSError
             raise UserError(
                 "no checkpoint could be made in the folder of temporary files; free some room there or set TMPDIR"

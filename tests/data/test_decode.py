@@ -224,3 +224,20 @@ def test_a_bad_image_of_a_set_is_named() -> None:
     item = ImageItem("cat/1.png", "cat", "/data/cat/1.png", 3, lambda: b"bad")
     with pytest.raises(UserError, match=r"^/data/cat/1\.png cannot be decoded: no image of a known format; "):
         decode_item(item, channels=3)
+
+
+@pytest.mark.parametrize(
+    ("tag", "offset", "value", "said"),
+    [(278, 4, 2, b"Warning"), (277, 8, 2048, b"More samples per pixel")],  # a wrong count, a wrong value
+)
+def test_odd_tags_are_not_told_on_the_console(tag: int, offset: int, value: int, said: bytes) -> None:
+    tiff = encoded(pixels(), "TIFF")
+    at = tiff.index(tag.to_bytes(2, "little")) + offset
+    odd = tiff[:at] + value.to_bytes(4, "little") + tiff[at + 4 :]
+
+    def console(code: str) -> bytes:
+        code = f"import contextlib, io, sys\nwith contextlib.suppress(Exception): {code}"
+        return subprocess.run([sys.executable, "-c", code], input=odd, capture_output=True, check=True).stderr
+
+    assert said in console("from PIL import Image; Image.open(io.BytesIO(sys.stdin.buffer.read())).load()")
+    assert console("from mindgan.data.decode import open_image; open_image(sys.stdin.buffer.read())") == b""

@@ -2,15 +2,13 @@
 
 import json
 import os
-import stat
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
+import socket
 from pathlib import Path
 
 import pytest
-from image_files import encoded, pixels, some, write, write_zip
+from image_files import encoded, pixels, some, write
 
-from mindgan.data import image_archive, image_set, image_source
+from mindgan.data import image_set, image_source
 from mindgan.data.image_set import ImageSet
 from mindgan.data.image_source import list_images
 from mindgan.runtime.errors import UserError
@@ -98,6 +96,58 @@ def test_a_name_of_bytes_that_are_no_text(tmp_path: Path) -> None:
     assert item.where.encode().endswith(b"\\udcff.png")
 
 
+def test_every_file_that_is_passed_over_is_named(tmp_path: Path) -> None:
+    contents = {"a/1.png": PNG, "a/x.TXT": b"", "a/set.ZIP": b"", "a/b.tar.gz": b"", ".git/1.png": PNG, "c/2.xml": b""}
+    images = listed(write(tmp_path, contents))
+    assert [(one.name, one.finding) for one in images.passed] == [
+        (".git", "hidden"),
+        ("a/b.tar.gz", "packed and not unpacked here"),
+        ("a/set.ZIP", "packed and not unpacked here"),
+        ("a/x.TXT", "of another kind"),
+        ("c/2.xml", "XML without an image"),
+    ]
+    assert [one.name for one in images.under("a").passed] == ["b.tar.gz", "set.ZIP", "x.TXT"]
+
+
+def test_files_that_cannot_be_looked_into_are_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"1.png": PNG, "broken disk": PNG})
+    monkeypatch.setattr(
+        image_source, "_first_bytes", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error"))
+    )
+    assert [(p.name, p.finding) for p in listed(tmp_path).problems] == [("broken disk", "input/output error")]
+    monkeypatch.setattr(os, "listdir", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    assert "cannot be read: input/output error" in refusal(tmp_path)
+
+
+def test_files_that_seem_empty_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/proc/kmsg").exists():
+        pytest.skip("there is no /proc/kmsg, whose reader waits for the next message")
+    opened = []
+    monkeypatch.setattr(image_source, "open", lambda path, mode: opened.append(path) or Silent(), raising=False)
+    (tmp_path / "log").symlink_to("/proc/kmsg")
+    (tmp_path / "log.png").symlink_to("/proc/kmsg")
+    (item,) = listed(tmp_path).items
+    assert item.read() == b""
+    assert len(opened) == 2
+
+
+class Silent:
+    """A file of no size whose reader would wait for ever."""
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.number)
+
+    def fileno(self) -> int:
+        self.number = os.open(os.devnull, os.O_RDONLY)
+        return self.number
+
+    def read(self, _: int) -> bytes:
+        raise AssertionError("was read")
+
+
 def test_links_are_followed_and_bad_ones_told_by_name(tmp_path: Path) -> None:
     elsewhere = write(tmp_path / "elsewhere", {"1.png": PNG})
     root = write(tmp_path / "set", {"a/2.png": PNG})
@@ -127,7 +177,28 @@ def test_folders_that_link_to_each_other_end(tmp_path: Path, monkeypatch: pytest
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1.png")
     os.mkfifo(tmp_path / "pipe")
-    assert [p.finding for p in listed(tmp_path).problems] == ["no ordinary file"] * 2
+    os.mkfifo(tmp_path / "2.xml")
+    for name in ("zero.jpg", "null", "tty.png"):
+        (tmp_path / name).symlink_to(f"/dev/{name.split('.')[0]}")
+    with socket.socket(socket.AF_UNIX) as end:
+        old = os.getcwd()
+        os.chdir(tmp_path)  # the path of a socket has to be short
+        try:
+            end.bind("s.jpg")
+        finally:
+            os.chdir(old)
+    assert {p.finding for p in listed(tmp_path).problems} <= {"no ordinary file", "no such device or address"}
+    assert len(listed(tmp_path).problems) == 7
+    assert "is neither a folder nor an ordinary file" in refusal(tmp_path / "pipe")
+    assert "is neither a folder nor an ordinary file" in refusal("/dev/zero")
+
+
+def test_a_file_that_has_become_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    (item,) = listed(write(tmp_path, {"1.png": PNG})).items
+    (tmp_path / "1.png").unlink()
+    os.mkfifo(tmp_path / "1.png")
+    with pytest.raises(UserError, match="cannot be read: no ordinary file"):
+        item.read()
 
 
 def test_unreadable_files_are_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,98 +252,6 @@ def test_too_few_images_are_told_with_the_reason(tmp_path: Path) -> None:
     listed(tmp_path).require(1)
     with pytest.raises(UserError, match="holds 1 image "):
         listed(tmp_path).require(2)
-
-
-# Archives
-
-
-def test_an_archive_lists_as_the_folder_that_was_packed(tmp_path: Path) -> None:
-    contents = {"a/1.png": PNG, "b c/é.png": b"2", "0": PNG, "x.txt": b"", "__MACOSX/a/1.png": PNG, "a/.DS_Store": b""}
-    folder = listed(write(tmp_path / "set", contents))
-    for top in ("", "set/"):
-        packed = {f"{top}a/": b"", **{top + name: data for name, data in contents.items()}}
-        archive = listed(write_zip(tmp_path / "set.zip", packed))
-        assert [(i.name, i.label, i.num_bytes, i.read()) for i in archive.items] == [
-            (i.name, i.label, i.num_bytes, i.read()) for i in folder.items
-        ]
-        assert archive.folders == folder.folders
-        assert archive.passed_over == folder.passed_over
-
-
-def test_an_archive_is_told_by_its_content_too(tmp_path: Path) -> None:
-    assert names(listed(write_zip(tmp_path / "download", some(2)))) == ["000.png", "001.png"]
-
-
-@pytest.mark.parametrize("name", ["../x.png", "a/../../x.png", "/etc/x.png", "C:/x.png", "..\\x.png", "C:\\x.png"])
-def test_archives_with_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
-    path = write_zip(tmp_path / "set.zip", {"1.png": PNG, name: PNG})
-    assert "leads out of a folder" in refusal(path)
-    assert sorted(tmp_path.iterdir()) == [path]
-
-
-def test_names_from_windows_keep_their_folders(tmp_path: Path) -> None:
-    images = listed(write_zip(tmp_path / "set.zip", {"cat\\1.png": PNG, "dog\\1.png": PNG}))
-    assert images.labels == ("cat", "dog")
-
-
-def test_members_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_archive, "MAX_FILE_BYTES", 1000)
-    path = tmp_path / "set.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        link = zipfile.ZipInfo("link.png")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "/etc/passwd")
-        archive.writestr("bomb.png", bytes(1001), zipfile.ZIP_DEFLATED)
-        archive.writestr("lzma.png", PNG, zipfile.ZIP_LZMA)
-        archive.writestr("1.png", PNG)
-    data = path.read_bytes()
-    at = data.rindex(b"PK\x01\x02")  # the entry of 1.png, of which the flags follow after 8 bytes
-    path.write_bytes(data[: at + 8] + bytes([data[at + 8] | 1]) + data[at + 9 :])
-    assert [(p.name, p.finding) for p in listed(path).problems] == [
-        ("1.png", "encrypted"),
-        ("bomb.png", "larger than 0 MiB"),
-        ("link.png", "a symbolic link in an archive"),
-        ("lzma.png", "compressed by another method than deflate"),
-    ]
-
-
-def test_a_member_that_lies_about_its_size_gives_no_more(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "set.zip", {"1.png": bytes(1 << 20)})
-    data = path.read_bytes()
-    path.write_bytes(data.replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little")))
-    (item,) = listed(path).items
-    assert item.num_bytes == 100
-    with pytest.raises(UserError, match=r"set\.zip/1\.png cannot be read: Bad CRC"):
-        item.read()
-
-
-def test_damaged_archives_are_refused_and_damaged_members_named(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "set.zip", {"1.png": PNG}, zipfile.ZIP_STORED)
-    data = path.read_bytes()
-    path.write_bytes(data.replace(PNG[-20:], bytes(20)))
-    with pytest.raises(UserError, match=r"set\.zip/1\.png cannot be read: Bad CRC-32"):
-        listed(path).items[0].read()
-    for broken in (b"", data[: len(data) // 2], b"PK\x05\x06"):
-        path.write_bytes(broken)
-        assert "is no whole .zip" in refusal(path)
-
-
-def test_of_two_members_of_one_name_the_last_counts(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-        archive.writestr("1.png", b"first")
-        with pytest.warns(UserWarning, match="Duplicate"):
-            archive.writestr("1.png", b"last")
-    images = listed(tmp_path / "set.zip")
-    assert [item.read() for item in images.items] == [b"last"]
-    assert dict(images.passed_over) == {"listed twice": 1}
-
-
-def test_threads_may_read_an_archive_at_once(tmp_path: Path) -> None:
-    contents = some(50)
-    images = listed(write_zip(tmp_path / "set.zip", contents))
-    with ThreadPoolExecutor(8) as pool:
-        read = list(pool.map(lambda item: item.read(), images.items * 4))
-    assert read == [contents[item.name] for item in images.items] * 4
 
 
 # Manifests
@@ -339,6 +318,18 @@ def test_files_that_a_manifest_lists_and_are_not_there(tmp_path: Path) -> None:
 def test_lines_that_are_none_are_named(tmp_path: Path, row: dict | str, said: str) -> None:
     write(tmp_path, {"1.png": PNG})
     assert said in refusal(manifest(tmp_path / "set.manifest", {"source": "1.png"}, row))
+
+
+def test_other_encodings_of_a_manifest_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "set.manifest"
+    path.write_bytes('{"source": "1.png"}'.encode("utf-16"))
+    assert "set.manifest is UTF-16; save it as UTF-8" in refusal(path)
+
+
+def test_a_folder_or_device_in_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    images = listed(manifest(tmp_path / "set.manifest", {"source": "cats"}, {"source": "/dev/zero"}))
+    assert {p.finding for p in images.problems} == {"a folder, not a file", "no ordinary file"}
 
 
 def test_a_manifest_of_windows(tmp_path: Path) -> None:

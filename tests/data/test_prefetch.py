@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindgan.data.prefetch import THREAD_NAME, Prefetch
+from mindgan.data.prefetch import THREAD_NAME, Prefetch, map_ahead
 
 
 def threads() -> list[str]:
@@ -81,4 +81,31 @@ def test_what_is_dropped_without_closing_leaves_no_thread() -> None:
     deadline = time.monotonic() + 5
     while threads() and time.monotonic() < deadline:
         time.sleep(0.005)
+    assert threads() == []
+
+
+def test_a_map_ahead_is_a_map_in_order() -> None:
+    def late(number: int) -> int:
+        time.sleep(0.01 * (number % 3 == 0))
+        return number**2
+
+    assert list(map_ahead(late, range(20), num_threads=3)) == [number**2 for number in range(20)]
+    assert list(map_ahead(late, [], num_threads=1)) == []
+    assert threads() == []
+
+
+def test_a_map_ahead_asks_for_no_more_items_than_it_has_threads() -> None:
+    asked = []
+    results = map_ahead(lambda item: item, (asked.append(item) or item for item in range(100)), num_threads=2)
+    assert next(results) == 0
+    assert len(asked) == 3
+    results.close()  # type: ignore[attr-defined]
+    assert threads() == []
+
+
+def test_an_error_of_a_map_ahead_arrives_in_its_place() -> None:
+    results = map_ahead(lambda number: 1 // number, [2, 1, 0, 1], num_threads=2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
     assert threads() == []

@@ -1,6 +1,7 @@
 """Which images are source and which are target, and what is refused before a training begins."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_a_manifest_with_two_labels_and_usages(tmp_path: Path) -> None:
     assert "a zebra" in said[0]
 
 
+def test_a_manifest_of_tests_alone_is_refused(tmp_path: Path) -> None:
+    _, second = two_folders(tmp_path)
+    rows = [json.dumps({"source": f"a/{name}", "usage": "EVAL"}) for name in some(3)]
+    (tmp_path / "a.manifest").write_text("\n".join(rows))
+    assert "a.manifest: the usage of all 3 images is that of tests; set it to TRAIN" in refusal(
+        tmp_path / "a.manifest", second
+    )
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     first, second = two_folders(tmp_path)
     (first / "x.png").symlink_to("nowhere")
@@ -163,6 +173,56 @@ def test_class_folders_with_the_same_images_are_refused(tmp_path: Path) -> None:
     assert "hold the same images" in refusal(tmp_path)
 
 
-def test_domains_that_share_some_images_are_let_through(tmp_path: Path) -> None:
+def test_the_same_images_in_other_numbers_are_refused(tmp_path: Path) -> None:
+    first, _ = two_folders(tmp_path)
+    write(tmp_path / "copy", {**some(3), **some(3, folder="again/")})
+    assert "hold the same images" in refusal(first, tmp_path / "copy")
+
+
+def test_domains_that_share_some_images_are_let_through_and_it_is_said(tmp_path: Path) -> None:
     write(tmp_path, {**some(3, folder="a/"), **some(3, first=1, folder="b/")})
-    assert len(found(tmp_path)[0].target) == 3
+    domains, said = found(tmp_path)
+    assert len(domains.target) == 3
+    assert said[2:] == ["warning: 2 of the source's images are in the target too; a domain should not hold the other's"]
+
+
+def test_a_domain_of_one_image_many_times_is_refused(tmp_path: Path) -> None:
+    first, second = two_folders(tmp_path)
+    write(tmp_path / "copies", dict.fromkeys(("1.png", "2.png", "x/3.png"), some(1, first=30)["000.png"]))
+    assert refusal(tmp_path / "copies", second).startswith(
+        f"--data_url {tmp_path}/copies holds the same image 3 times;"
+    )
+    assert refusal(first, tmp_path / "copies").startswith(f"--target_data_url {tmp_path}/copies holds the same image")
+
+
+def test_what_cannot_be_read_is_left_to_validation(tmp_path: Path) -> None:
+    first, _ = two_folders(tmp_path)
+    contents = some(3)
+    archive = write_zip(tmp_path / "b.zip", contents, zipfile.ZIP_STORED)
+    archive.write_bytes(archive.read_bytes().replace(contents["000.png"][-20:], bytes(20)))
+    domains, said = found(first, archive)
+    assert len(domains.target) == 3
+    assert said[2].startswith("warning: 2 of")
+
+
+def test_a_folder_with_both_domains_is_no_domain(tmp_path: Path) -> None:
+    write(tmp_path / "both", {**some(2, folder="trainA/"), **some(2, first=5, folder="trainB/")})
+    _, second = two_folders(tmp_path)
+    assert "both holds both domains, trainA and trainB; name one of them" in refusal(tmp_path / "both", second)
+    assert refusal(second, tmp_path / "both").startswith("--target_data_url ")
+
+
+@pytest.mark.parametrize(("names"), [("train", "test"), ("Train", "VAL"), ("training", "validation")])
+def test_training_and_tests_are_no_domains(tmp_path: Path, names: tuple[str, str]) -> None:
+    write(tmp_path, {**some(2, folder=f"{names[0]}/"), **some(2, first=5, folder=f"{names[1]}/")})
+    assert f"holds {' and '.join(sorted(names))}, which are no domains" in refusal(tmp_path)
+
+
+def test_capitals_of_the_folders_do_not_matter(tmp_path: Path) -> None:
+    write(tmp_path, {**some(3, folder="TrainA/"), **some(2, first=9, folder="trainb/"), **some(1, folder="testa/")})
+    domains, said = found(tmp_path)
+    assert (len(domains.source), len(domains.target)) == (3, 2)
+    assert domains.source_test is not None
+    assert f"{tmp_path}/TrainA" in said[0]
+    write(tmp_path, some(2, first=20, folder="trainB/"))
+    assert f"{tmp_path}/trainB" in found(tmp_path)[1][1]

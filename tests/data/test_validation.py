@@ -10,14 +10,16 @@ import pytest
 from image_files import encoded, pixels, raw_png, rotated, some, write, write_zip
 from PIL import Image
 
-from mindgan.data import validation
+from mindgan.data import judging, validation
 from mindgan.data.decode import decode
 from mindgan.data.image_source import list_images
-from mindgan.data.validation import Report, Row, check, validate
+from mindgan.data.report import Report, Row, json_lines, whole_text
+from mindgan.data.validation import check, validate
 from mindgan.runtime.errors import UserError
 
 COLOUR = pixels(height=12, width=20)
 GREY = pixels(height=12, width=20, channels=1)
+FRAMES = {"save_all": True, "append_images": [Image.fromarray(COLOUR[::-1])]}
 SIXTEEN = raw_png(bytes(range(48)), 4, 2, bits=16, colour_type=2)
 
 
@@ -68,6 +70,15 @@ def actions(report: Report) -> list[tuple]:
         ("1.png", rotated(GREY, 6, "JPEG"), "converted", "1_checked.jpg",
          ("1 channel", "EXIF orientation 6", "suffix .png, content JPEG")),
         ("1.jpg", rotated(COLOUR, 3, "JPEG"), "converted", "1_checked.jpg", ("EXIF orientation 3",)),
+        ("1.jpg", encoded(COLOUR, "MPO", **FRAMES), "kept", "1.jpg", ()),
+        ("1.png", encoded(COLOUR, "PNG", **FRAMES), "converted", "1_checked.png",
+         ("several frames, of which the first is taken",)),
+        ("1.webp", encoded(COLOUR, "WEBP", lossless=True, **FRAMES), "converted", "1_checked.jpg",
+         ("format WEBP", "several frames, of which the first is taken")),
+        ("1.gif", encoded(Image.new("L", (65535, 1)), "GIF"), "dropped", None,
+         ("cannot be decoded: a side of more than 65500 pixels, which no JPEG has",)),
+        ("1.jpg", encoded(COLOUR, "JPEG")[:-200], "dropped", None,
+         ("cannot be decoded: the file is cut short",)),
     ],
 )  # fmt: skip
 def test_every_finding_has_its_action(
@@ -112,7 +123,7 @@ def test_large_images_are_reduced_proportionally(tmp_path: Path, limits: tuple, 
     data = rotated(COLOUR.transpose(1, 0, 2), 6, "PNG")  # upright it is 20 wide and 12 high
     report = validated(tmp_path, {"1.png": data}, image_max_width=limits[0], image_max_height=limits[1])
     assert opened(tmp_path / "out" / str(report.rows[0].output)).size == size
-    assert ("20x12 pixels, more than allowed" in report.rows[0].findings) == (size != (20, 12))
+    assert ("more pixels than allowed: 20x12" in report.rows[0].findings) == (size != (20, 12))
 
 
 def test_results_of_one_name_are_kept_apart(tmp_path: Path) -> None:
@@ -142,19 +153,36 @@ def test_the_report_names_every_file(tmp_path: Path) -> None:
     (tmp_path / "set" / "broken.png").symlink_to("nowhere")
     contents = {"1.png": encoded(COLOUR), "2\n.png": encoded(COLOUR, "JPEG"), "cat/3.jpg": b"", "x.txt": b"", ".y": b""}
     report = validated(tmp_path, contents)
-    assert report.text().splitlines() == [
+    assert whole_text(report).splitlines() == [
         f"{tmp_path}/set: 4 images: 1 kept, 0 converted, 1 renamed, 2 dropped; passed over 1 hidden, 1 of another kind",
+        "",
+        "      1  a broken symbolic link",
+        "      1  cannot be decoded",
+        "      1  suffix .png, content JPEG",
         "",
         "1.png: kept",
         "2\\n.png: renamed (suffix .png, content JPEG), now Data/2\\n_checked.jpg",
         "broken.png: dropped (a broken symbolic link)",
         "cat/3.jpg: dropped (cannot be decoded: no image of a known format)",
+        ".y: passed over (hidden)",
+        "x.txt: passed over (of another kind)",
     ]
-    assert (tmp_path / "out/validation.txt").read_text() == report.text()
+    assert (tmp_path / "out/validation.txt").read_text() == whole_text(report)
     written = json.loads((tmp_path / "out/validation.json").read_text())
     assert written["counts"] == {"kept": 1, "converted": 0, "renamed": 1, "dropped": 2}
-    assert written["passed_over"] == {"hidden": 1, "of another kind": 1}
+    assert written["passed_over"] == [
+        {"name": ".y", "finding": "hidden"},
+        {"name": "x.txt", "finding": "of another kind"},
+    ]
     assert [file["name"] for file in written["files"]] == ["1.png", "2\n.png", "broken.png", "cat/3.jpg"]
+    lines = [json.loads(line) for line in json_lines(report).splitlines()]
+    assert [line["name"] for line in lines] == ["1.png", "2\n.png", "broken.png", "cat/3.jpg", ".y", "x.txt"]
+    assert lines[1] == {
+        "name": "2\n.png",
+        "findings": ["suffix .png, content JPEG"],
+        "action": "renamed",
+        "output": "Data/2\n_checked.jpg",
+    }
 
 
 def test_check_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
@@ -194,40 +222,39 @@ def test_the_same_call_again_gives_the_same_bytes_without_decoding(
 ) -> None:
     contents = {**some(3, folder="a/"), "b.webp": encoded(COLOUR, "WEBP"), "c.png": b""}
     first, before = validated(tmp_path, contents), tree(tmp_path)
-    monkeypatch.setattr(validation, "judge", lambda *_: pytest.fail("was judged again"))
+    monkeypatch.setattr(judging, "judge", lambda *_: pytest.fail("was judged again"))
     again = validated(tmp_path, contents)
     assert again == first
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("killed_after", [0, 1, 3])
+@pytest.mark.parametrize("killed_after", [0, 1, 20])
 def test_after_a_kill_it_goes_on_and_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
-    contents = {"a.gif": encoded(COLOUR, "GIF"), **some(3), "z.tif": encoded(COLOUR, "TIFF")}
+    contents = {"a.gif": encoded(COLOUR, "GIF"), **some(20), "z.tif": encoded(COLOUR, "TIFF")}
     validated(tmp_path, contents)
     whole = tree(tmp_path)
     for path in (tmp_path / "out").rglob("*"):
         path.unlink() if path.is_file() else None
-    calls = []
-    judge = validation.judge
+    torn = sorted(contents)[killed_after]
+    judge = judging.judge
 
-    def killed(*arguments):
-        calls.append(arguments)
-        if len(calls) > killed_after:
+    def killed(data, name, rules):
+        if name == torn:
             raise KeyboardInterrupt
-        return judge(*arguments)
+        return judge(data, name, rules)
 
-    monkeypatch.setattr(validation, "judge", killed)
+    monkeypatch.setattr(judging, "judge", killed)
     with pytest.raises(KeyboardInterrupt):
         validated(tmp_path, contents)
     with open(tmp_path / "out" / validation.JOURNAL, "ab") as journal:
         journal.write(b'{"name": "torn')
     judged = []
-    monkeypatch.setattr(validation, "judge", lambda data, name, rules: judged.append(name) or judge(data, name, rules))
+    monkeypatch.setattr(judging, "judge", lambda data, name, rules: judged.append(name) or judge(data, name, rules))
     validated(tmp_path, contents)
     assert tree(tmp_path) == whole
-    assert len(judged) == len(contents) - killed_after
+    assert len(contents) - killed_after <= len(judged) <= len(contents) - killed_after + validation.NUM_WRITERS + 1
 
 
 def test_changes_since_the_last_call_are_followed(tmp_path: Path) -> None:
@@ -309,20 +336,60 @@ def test_originals_are_no_place_for_results(tmp_path: Path, out: str) -> None:
     assert tree(tmp_path) == before
 
 
+def test_files_of_a_manifest_are_originals_too(tmp_path: Path) -> None:
+    write(tmp_path, some(2, folder="out/Data/x/"))
+    rows = [json.dumps({"source": f"out/Data/x/{name}"}) for name in some(2)]
+    (tmp_path / "set.manifest").write_text("\n".join(rows))
+    with pytest.raises(UserError, match="overlaps --data_url"):
+        validate(listed(tmp_path / "set.manifest"), tmp_path / "out", image_channel=1)
+
+
+def test_a_link_among_the_results_leads_nowhere(tmp_path: Path) -> None:
+    contents = {"cat/1.png": encoded(GREY), "dog/2.png": encoded(GREY)}
+    write(tmp_path / "set", contents)
+    (tmp_path / "out/Data").mkdir(parents=True)
+    (tmp_path / "out/Data/cat").symlink_to(tmp_path / "set/cat")
+    with pytest.raises(UserError, match=r"Data/cat leads out of .*Data; remove that link"):
+        validated(tmp_path, contents)
+    assert tree(tmp_path / "set") == contents
+
+
+def test_a_work_folder_in_a_loop_of_links(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("out")
+    with pytest.raises(UserError, match="cannot be written"):
+        validated(tmp_path, some(1))
+
+
+def test_too_few_left_is_an_error_with_a_report(tmp_path: Path) -> None:
+    images = listed(write(tmp_path / "set", {**some(1), "x.png": b""}))
+    with pytest.raises(
+        UserError, match=r"^--data_url .*set: 2 images: 1 kept.*; 1 of 2 needed images are left, see .*txt"
+    ):
+        validate(images, tmp_path / "out", image_channel=3, least=2)
+    assert "x.png: dropped" in (tmp_path / "out/validation.txt").read_text()
+    assert validate(images, tmp_path / "out", image_channel=3, least=1).counts["kept"] == 1
+
+
+def test_a_result_takes_no_name_of_a_folder(tmp_path: Path) -> None:
+    report = validated(tmp_path, {"1.gif": encoded(COLOUR, "GIF"), "1_checked.jpg/1.png": encoded(COLOUR)})
+    assert [row.output for row in report.rows] == ["Data/1_checked_2.jpg", "Data/1_checked.jpg/1.png"]
+
+
 def test_an_unwritable_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"a file")
     with pytest.raises(UserError, match="cannot be written"):
         validated(tmp_path, some(1))
 
 
-def test_memory_is_that_of_one_image(tmp_path: Path) -> None:
+def test_memory_is_that_of_a_few_images(tmp_path: Path) -> None:
     image = encoded(pixels(height=500, width=500), "BMP")  # 750 kB
-    contents = {f"{i}.bmp": image + bytes([i]) for i in range(20)}
+    contents = {f"{i}.bmp": image + bytes([i]) for i in range(40)}
     tracemalloc.start()
     try:
         validated(tmp_path, contents)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak - len(image) * 20 < 6 * len(image)  # the originals are held by the test
-    assert os.path.getsize(tmp_path / "out/Data/19.bmp") == len(image) + 1
+    in_work = judging.MAX_THREADS + validation.NUM_WRITERS + 3
+    assert peak - len(image) * 40 < in_work * len(image)  # the originals are held by the test
+    assert os.path.getsize(tmp_path / "out/Data/39.bmp") == len(image) + 1

@@ -1,0 +1,143 @@
+"""A run measured on test images: what `mindgan metrics cyclegan` does."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mindgan.cyclegan import checkpoints
+from mindgan.cyclegan.measure import CycleScores, TestImages, measure, warnings
+from mindgan.cyclegan.translate import load_translator
+from mindgan.data.decode import decode_item
+from mindgan.data.digit_domains import digit_domains
+from mindgan.data.image_set import ImageSet, shown
+from mindgan.data.unpaired import Domains, find_domains
+from mindgan.metrics.domain_features import train_domain_network
+from mindgan.metrics.feature_network import FeatureNetwork
+from mindgan.metrics.inception import load_inception
+from mindgan.runtime import files, jsonl
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training.run_config import read_config
+
+Say = Callable[[str], None]
+
+MAX_TRAINING = 2000  # images a domain that the small feature network is trained on
+
+
+def score_run(
+    source: str,
+    data_url: str | None = None,
+    target_data_url: str | None = None,
+    *,
+    inception: str | None = None,
+    num: int = 1000,
+    seed: int = 0,
+    say: Say = print,
+) -> tuple[CycleScores, list[str]]:
+    """Measures the newest checkpoint of a run and writes metrics.json.
+
+    Args:
+        source: the run's folder.
+        data_url: test images, as `find_domains` takes them; None for the data of the run.
+        target_data_url: of the target domain.
+        inception: file of the weights of FID's network; None for a small one, trained here.
+        num: at most so many test images a domain.
+        seed: of the small network and of KID's subsets.
+        say: is told what is measured on.
+
+    Returns:
+        The scores, and the known failures that curves and images show, a line each.
+
+    Raises:
+        UserError: the run, the images or the weights cannot be read.
+    """
+    run = RunDirectory(source)
+    config = read_config(run)
+    if config["run"].get("family") != "cyclegan":
+        raise UserError(f"--source {source} is no run of CycleGAN; for digits it is `mindgan metrics mnist`")
+    translators = [load_translator("--source", source, direction) for direction in ("AtoB", "BtoA")]
+    channels, size = translators[0].image_channel, translators[0].size
+    training = _domains(config, None, None, say)
+    domains = training if data_url is None else _domains(config, data_url, target_data_url, say)
+    tests = [_test_images(images, channels, size, num) for images in _test_sets(domains, data_url is None, say)]
+    network = _feature_network(inception, training, channels, size, seed, say)
+    scores = measure(translators[0].batch, translators[1].batch, *tests, network, seed=seed)
+    found = warnings(jsonl.read_stats(run.stats), scores)
+    network_file = checkpoints.newest(run.root).name
+    files.write_json(run.root / "metrics.json", {"network": network_file, **scores.as_dict(), "warnings": found})
+    return scores, found
+
+
+def _domains(config: dict, data_url: str | None, target_data_url: str | None, say: Say) -> Domains:
+    if data_url is not None:
+        return find_domains(data_url, target_data_url, say=say)
+    settings = config["settings"]
+    if settings.get("data_url") is None:
+        return digit_domains()
+    return find_domains(settings["data_url"], settings.get("target_data_url"), say=lambda line: None)
+
+
+def _test_sets(domains: Domains, is_of_run: bool, say: Say) -> tuple[ImageSet, ImageSet]:
+    """The sets to measure on: those for tests or, where there are none, all."""
+    if domains.source_test is not None and domains.target_test is not None:
+        return domains.source_test, domains.target_test
+    if is_of_run:
+        say("the data have no testA and testB: measuring on the training images, which flatters")
+    return domains.source, domains.target
+
+
+def _test_images(images: ImageSet, channels: int, size: tuple[int, int], num: int) -> TestImages:
+    items = images.items[:num]
+    pixels = [decode_item(item, channels=channels, size=size) for item in items]
+    return TestImages(np.stack(pixels), [item.name for item in items])
+
+
+def _feature_network(
+    inception: str | None, training: Domains, channels: int, size: tuple[int, int], seed: int, say: Say
+) -> FeatureNetwork:
+    if inception is not None:
+        return load_inception(user_path("--inception", inception))
+    sets = [_test_images(images, channels, size, MAX_TRAINING) for images in (training.source, training.target)]
+    say(f"training a small feature network on {shown(training.source.source)} and {shown(training.target.source)}")
+    return train_domain_network(sets[0].images, sets[1].images, seed=seed, say=say)
+
+
+def scores_text(scores: CycleScores) -> str:
+    """Both directions side by side, a measure a line."""
+    compares = "comparable with published numbers" if scores.comparable else "not comparable with other data or papers"
+    rows = [
+        f"features: {scores.feature_network}; {compares}",
+        f"{'':<28}{'A to B':>12}{'B to A':>12}",
+        *(_row(label, name, scores) for label, name in LINES),
+    ]
+    return "\n".join(row for row in rows if row)
+
+
+LINES = (
+    ("FID", "fid"),
+    ("FID of doing nothing", "fid_untranslated"),
+    ("KID", "kid"),
+    ("KID, deviation", "kid_deviation"),
+    ("cycle error, of 2", "cycle_error"),
+    ("identity error, of 2", "identity_error"),
+    ("test images", "num_source"),
+    ("pairs by name", "num_pairs"),
+    ("retrieval accuracy", "retrieval_accuracy"),
+    ("perceptual distance", "perceptual_distance"),
+    ("SSIM", "ssim"),
+    ("PSNR, dB", "psnr"),
+)
+
+
+def _row(label: str, name: str, scores: CycleScores) -> str:
+    values = [getattr(direction, name) for direction in (scores.AtoB, scores.BtoA)]
+    if all(value is None for value in values):
+        return ""
+    return f"{label:<28}" + "".join(f"{_number(value):>12}" for value in values)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
