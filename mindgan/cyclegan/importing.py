@@ -35,8 +35,8 @@ def find(source: Path, epoch: str) -> dict[str, Path]:
         return {named[1] if named else "G_A": source}
     if not source.is_dir():
         raise UserError(f"--source {source} does not exist; name a .pth file or the folder of latest_net_G_A.pth")
-    paths = {name: source / f"{epoch}_net_{name}{suffix}" for suffix in SUFFIXES for name in NETWORKS}
-    found = {name: path for name, path in paths.items() if path.is_file()}
+    paths = [(name, source / f"{epoch}_net_{name}{suffix}") for name in NETWORKS for suffix in SUFFIXES]
+    found = {name: path for name, path in paths if path.is_file()}
     if not {"G_A", "G_B"} & set(found):
         raise UserError(f"--source {source} holds no {epoch}_net_G_A.pth; name another folder, file or --epoch")
     return found
@@ -58,7 +58,9 @@ def import_networks(files: dict[str, Path], out: Path) -> Architecture:
     """
     arrays = {name: _cleaned(read_state_dict(path)) for name, path in files.items()}
     kinds = {name: architecture(arrays[name], files[name]) for name in files if name.startswith("G")}
-    if len(set(kinds.values())) != 1:
+    if not kinds:
+        raise UserError(f"{next(iter(files.values()))} is a discriminator's by its name; name a generator's file")
+    if len(set(kinds.values())) > 1:
         raise UserError(f"{' and '.join(str(files[name]) for name in kinds)} are of different architectures")
     kind = next(iter(kinds.values()))
     cells = {
