@@ -15,16 +15,20 @@ class Options:
     """Export a generator."""
 
     source: str = "./result"
-    """A run's folder (its newest checkpoint is taken) or a Generator .ckpt."""
+    """A run's folder (its newest checkpoint is taken) or a .ckpt."""
 
     out: str | None = None
-    """The file to write; by default Generator.mindir or .onnx, in the run's model/ folder or beside the .ckpt."""
+    """The file to write; by default Generator.mindir or .onnx, of CycleGAN CYcleGan_AtoB.mindir, in the run's model/
+    folder or beside the .ckpt."""
 
     format: Literal["mindir", "onnx"] = "mindir"
     """mindir takes any batch size; onnx has a fixed one and needs onnxruntime for the comparison."""
 
     batch_size: int = 1
     """Images a call of an ONNX file."""
+
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    """Of CycleGAN: which of its two generators."""
 
     def __post_init__(self) -> None:
         require_at_least(1, batch_size=self.batch_size)
@@ -37,14 +41,49 @@ def run(options: Options) -> int:
     from mindgan.runtime import device
 
     device.configure("CPU")
+    source = user_path("--source", options.source)
+    folder = source / "model" if source.is_dir() else source.parent
+    if _is_cyclegan(source):
+        _export_cyclegan(options, source, folder)
+    else:
+        _export_digits(options, source, folder)
+    return 0
+
+
+def _is_cyclegan(source: Path) -> bool:
+    """Whether a run or a checkpoint is of CycleGAN."""
+    from mindgan.runtime.run_directory import RunDirectory
+    from mindgan.training.checkpoint import read_network
+
+    if source.is_dir():
+        return bool(RunDirectory(source).operator_models(".ckpt"))
+    return read_network(source)[1].get("family") == "cyclegan"
+
+
+def _export_cyclegan(options: Options, source: Path, folder: Path) -> None:
+    from mindgan.cyclegan.checkpoints import newest, read
+    from mindgan.export import export_image_network
+
+    if options.format != "mindir":
+        raise UserError(f"--format {options.format}: CycleGAN's generators are exported as mindir only")
+    saved = read(newest(source) if source.is_dir() else source)
+    out = _out(options, folder / f"CYcleGan_{options.direction}.mindir")
+    print(f"exporting {saved.path}")
+    kind = saved.architecture
+    shape = (kind.image_channel, kind.image_height, kind.image_width)
+    export_image_network(saved.generator(options.direction), out, shape)
+
+
+def _export_digits(options: Options, source: Path, folder: Path) -> None:
     from mindgan.export import export_generator
     from mindgan.mlp_gan.sample import load_generator, newest_checkpoint
 
-    source = user_path("--source", options.source)
-    default = source / "model" if source.is_dir() else source.parent
     checkpoint = newest_checkpoint(source) if source.is_dir() else source
-    out = user_path("--out", options.out) if options.out is not None else default / f"Generator.{options.format}"
     generator = load_generator(checkpoint)
     print(f"exporting {checkpoint}")
+    out = _out(options, folder / f"Generator.{options.format}")
     export_generator(generator, out, file_format=options.format, batch_size=options.batch_size)
-    return 0
+
+
+def _out(options: Options, default: Path) -> Path:
+    return default if options.out is None else user_path("--out", options.out)

@@ -81,7 +81,9 @@ Command = (
     | Annotated[
         Metrics, subcommand("metrics", description=f"{metrics.DESCRIPTION} `metrics cyclegan` measures translations.")
     ]
-    | Annotated[Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` reports on the images of a folder.")]
+    | Annotated[
+        Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` reports on the images of a folder.")
+    ]
     | Annotated[import_networks.Options, subcommand("import", description=import_networks.DESCRIPTION)]
 )
 

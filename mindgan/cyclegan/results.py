@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mindgan.cyclegan.measure import warnings
 from mindgan.render.curves import save_loss_curve
 from mindgan.render.gif import save_gif
 from mindgan.render.grids import row, save_jpeg, to_uint8
@@ -48,12 +49,8 @@ def save_row(path: Path, source: np.ndarray, fake: np.ndarray, again: np.ndarray
     save_jpeg(path, row([source, to_uint8(fake), to_uint8(again)], gap=GAP))
 
 
-def render(root: str | Path, *, warnings: list[str] | None = None) -> list[Path]:
-    """loss.png, train_test.gif and report.html of a run, again.
-
-    Args:
-        root: the run's folder.
-        warnings: sentences for the top of the report.
+def render(root: str | Path) -> list[Path]:
+    """loss.png, train_test.gif and report.html of a run, again; the report warns of failures that the curves show.
 
     Returns:
         The files written.
@@ -73,7 +70,7 @@ def render(root: str | Path, *, warnings: list[str] | None = None) -> list[Path]
     if rows := run.sample_rows_of(0):
         _save_gif(run.gif, rows)
         written.append(run.gif)
-    _save_report(run, config, stats, groups, warnings or [])
+    _save_report(run, config, stats, groups)
     return [*written, run.report]
 
 
@@ -111,7 +108,7 @@ def _before_after(run: RunDirectory) -> list[tuple[str, np.ndarray, np.ndarray]]
     return pairs
 
 
-def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: list[Group], warnings: list[str]) -> None:
+def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: list[Group]) -> None:
     seconds = epoch_seconds(jsonl.read_timing(run.timing))
     about = config["run"]
     facts = {
@@ -135,5 +132,5 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: lis
         samples=rows,
         pictures={"source, translated, reconstructed, by epoch": run.gif},
         before_after=_before_after(run),
-        warnings=warnings,
+        warnings=warnings(stats),
     )

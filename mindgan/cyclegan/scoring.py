@@ -105,9 +105,9 @@ def _feature_network(
 
 def scores_text(scores: CycleScores) -> str:
     """Both directions side by side, a measure a line."""
-    compares = "comparable with published numbers" if scores.comparable else "not comparable with other data or papers"
+    compares = "; comparable with published numbers" if scores.comparable else ""  # the name says so where it is not
     rows = [
-        f"features: {scores.feature_network}; {compares}",
+        f"features: {scores.feature_network}{compares}",
         f"{'':<28}{'A to B':>12}{'B to A':>12}",
         *(_row(label, name, scores) for label, name in LINES),
     ]

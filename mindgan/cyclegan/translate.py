@@ -9,6 +9,7 @@ from mindspore import Tensor, nn
 
 from mindgan.cyclegan import checkpoints
 from mindgan.cyclegan.checkpoints import Direction
+from mindgan.cyclegan.config import RESNET_MIN_SIZE
 from mindgan.cyclegan.resume import refuse_frozen
 from mindgan.cyclegan.streaming import Stream
 from mindgan.cyclegan.tiles import draw_tiled
@@ -43,8 +44,9 @@ class Translator:
     cell: nn.Cell
 
     def batch(self, images: np.ndarray) -> np.ndarray:
-        """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`."""
-        return to_uint8(self.cell(Tensor(normalise(images))).asnumpy())
+        """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`, or `size`."""
+        batches = [normalise(images)] if self.is_free else [normalise(image[None]) for image in images]
+        return to_uint8(np.concatenate([self.cell(Tensor(batch)).asnumpy() for batch in batches]))
 
     def draw(self, image: np.ndarray, tile: int) -> np.ndarray:
         """One image of any size, in tiles where it is larger than `tile` px a side.
@@ -62,13 +64,13 @@ class Translator:
             with scratch_folder() as folder:
                 result = Stream(self.cell, tile, folder).draw(inputs)
         else:
-            side = max(tile // self.multiple, 2) * self.multiple if self.is_free else self.size[0]
-            result = draw_tiled(lambda part: self.cell(Tensor(part)).asnumpy(), inputs[None], side, self.multiple)[0]
+            size = (max(tile // self.multiple, 2) * self.multiple,) * 2 if self.is_free else self.size
+            result = draw_tiled(lambda part: self.cell(Tensor(part)).asnumpy(), inputs[None], size, self.multiple)[0]
         return to_uint8(result)[:, :height, :width]
 
     def _filled_up(self, image: np.ndarray) -> np.ndarray:
         """Mirrored at the lower and right edge to a size that the network takes."""
-        least = (2 * self.multiple, 2 * self.multiple) if self.is_free else self.size  # the networks mirror, too
+        least = (RESNET_MIN_SIZE, RESNET_MIN_SIZE) if self.is_free else self.size
         more = [
             max(-(-side // self.multiple) * self.multiple, low) - side
             for side, low in zip(image.shape[1:], least, strict=True)
@@ -95,7 +97,7 @@ def load_translator(option: str, source: str, direction: Direction) -> Translato
         UserError: there is none, it is damaged or of another kind.
     """
     path = user_path(option, source)
-    refuse_frozen(source)
+    refuse_frozen(option, source)
     if path.suffix == ".mindir":
         return _load_mindir(path, direction)
     saved = checkpoints.read(checkpoints.newest(path) if path.is_dir() else path)
@@ -107,8 +109,9 @@ def load_translator(option: str, source: str, direction: Direction) -> Translato
 
 def _load_mindir(path: Path, direction: Direction) -> Translator:
     require_file(path)
-    if direction == "BtoA":
-        raise UserError(f"{path} holds the generator of one direction, AtoB; for BtoA name a .ckpt or the run")
+    held = "BtoA" if "BtoA" in path.stem else "AtoB"  # as `mindgan export` names them; the file itself does not tell
+    if direction != held:
+        raise UserError(f"{path} holds the generator of --direction {held}; for {direction} name a .ckpt or the run")
     try:
         shape = mindir_input_shape(path)
         cell = nn.GraphCell(ms.load(str(path)))
@@ -116,4 +119,7 @@ def _load_mindir(path: Path, direction: Direction) -> Translator:
         raise UserError(f"{path} is no whole MindIR file; export it again") from error
     if len(shape) != 4 or shape[1] not in (1, 3):
         raise UserError(f"{path} takes an input of shape {shape}, not images [N, C, H, W]")
-    return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, shape[2] < 0, cell)
+    is_free = shape[2] < 0
+    if shape[0] != 1 and not (is_free and shape[0] < 0):
+        raise UserError(f"{path} takes {shape[0]} images at once; export it for one")
+    return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, is_free, cell)
