@@ -67,7 +67,7 @@ class Data:
     )
 
 
-TWO_WORDS = {"train": Train, "metrics": Metrics, "data": Data}
+TWO_WORDS = (Train, Metrics, Data)
 SECOND_WORD = {"metrics": "mnist", "data": "mnist"}  # where the second word is left out
 
 Command = (
@@ -81,9 +81,7 @@ Command = (
     | Annotated[
         Metrics, subcommand("metrics", description=f"{metrics.DESCRIPTION} `metrics cyclegan` measures translations.")
     ]
-    | Annotated[
-        Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` reports on the images of a folder.")
-    ]
+    | Annotated[Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` judges any images.")]
     | Annotated[import_networks.Options, subcommand("import", description=import_networks.DESCRIPTION)]
 )
 
@@ -164,7 +162,7 @@ def parse(arguments: list[str]) -> object:
                 args=_completed(arguments) or ["--help"],
                 config=(tyro.conf.FlagConversionOff, tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
             )
-            return options.command if isinstance(options, tuple(TWO_WORDS.values())) else options
+            return options.command if isinstance(options, TWO_WORDS) else options
     except SystemExit as stop:
         if not stop.code:
             raise

@@ -16,7 +16,7 @@ DESCRIPTION = (
 class Options(DeviceOptions):
     """Measure translations."""
 
-    source: str = "./result"
+    source: str = "./result_cyclegan"
     """A run's folder; its newest checkpoint is measured."""
 
     data_url: str | None = None

@@ -21,7 +21,7 @@ class Options(DeviceOptions):
     input: str
     """An image, a folder, a .zip or a ModelArts manifest."""
 
-    network: str = "./result"
+    network: str = "./result_cyclegan"
     """A run's folder (its newest checkpoint is taken), a .ckpt or a .mindir file."""
 
     output: str = "./translated"

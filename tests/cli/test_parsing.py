@@ -25,6 +25,8 @@ def test_the_defaults_are_the_tutorials():
     assert (config.train_url, config.log_frequency, config.dataset) == ("./result", 10, "auto")
 
 
+COMMANDS = ("mnist", "cyclegan", "train", "translate", "generate", "export", "render", "metrics", "data", "import")
+
 WRONG = {
     "--epochs 0": ["--epochs 0", "1 or more"],
     "--epochs -3": ["--epochs -3", "1 or more"],
@@ -94,9 +96,9 @@ def test_the_parsers_frame_becomes_a_line(box):
 def test_an_unknown_command_names_the_nearest_or_all(capsys):
     assert main(["mnits"]) == 2
     assert "mnits; did you mean mnist?" in capsys.readouterr().err
-    assert main(["stylegan9"]) == 2
+    assert main(["paint"]) == 2
     said = capsys.readouterr().err
-    assert "mnist, generate, export, render, metrics, data" in said
+    assert "mnist, cyclegan, train, translate, generate, export, render, metrics, data, import" in said
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -105,15 +107,17 @@ def test_help_is_a_map_of_the_commands(arguments, capsys):
         main(arguments)
     assert stop.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("mnist", "generate", "export", "render", "metrics", "data"):
+    for command in COMMANDS:
         assert f"• {command}" in shown
     assert "Raises" not in shown
 
 
-@pytest.mark.parametrize("command", ["mnist", "generate", "export", "render", "metrics", "data"])
+@pytest.mark.parametrize(
+    "command", [*(sorted(set(COMMANDS) - {"train"})), "train cyclegan", "metrics cyclegan", "data check"]
+)
 def test_every_option_is_explained(command, capsys):
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     shown = capsys.readouterr().out
     assert "(default:" in shown
     assert "Raises" not in shown
