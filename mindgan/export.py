@@ -133,9 +133,9 @@ def _latents(num: int, latent_size: int) -> np.ndarray:
 
 def _exported(network: nn.Cell, file_format: Format, shape: tuple[int | None, ...]) -> bytes:
     """The file's content, made in a scratch folder: MindSpore accepts no spaces or letters beyond ASCII in its name."""
-    example = Tensor(shape=list(shape), dtype=ms.float32)
-    if None not in shape:
-        example = Tensor(np.zeros(shape, np.float32))
+    fixed = [size for size in shape if size is not None]
+    is_free = len(fixed) < len(shape)
+    example = Tensor(shape=list(shape), dtype=ms.float32) if is_free else Tensor(np.zeros(fixed, np.float32))
     with scratch_folder() as folder:
         try:
             ms.export(network, example, file_name=str(folder / "model"), file_format=file_format.upper())

@@ -17,7 +17,7 @@ AUTO = "auto"
 class Options(CycleGanConfig):
     """Train CycleGAN."""
 
-    preset: Literal["auto", "operator", "paper", "small"] = AUTO
+    preset: Literal["auto", "operator", "paper", "small"] = "auto"
     """Settings that other options then change: operator is ModelArts', paper the CycleGAN paper's (2e-4, 100 + 100
     epochs, 286/256 px), small takes minutes on two cores; auto is operator, without --data_url small."""
 
@@ -29,7 +29,7 @@ def with_preset(arguments: list[str]) -> list[str]:
         UserError: there is no such preset.
     """
     names = {argument.split("=")[0].replace("-", "_") for argument in arguments}
-    preset = _value(arguments, "__preset") or AUTO
+    preset: str = _value(arguments, "__preset") or AUTO
     if preset == AUTO:
         preset = "operator" if "__data_url" in names else "small"
     if preset not in get_args(Preset):
@@ -40,7 +40,7 @@ def with_preset(arguments: list[str]) -> list[str]:
 def _value(arguments: list[str], name: str) -> str | None:
     """The last value of an option, given as ``--name value`` or ``--name=value``."""
     found = None
-    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for argument, following in zip(arguments, [*arguments, None][1:], strict=True):
         option, equals, value = argument.partition("=")
         if option.replace("-", "_") == name:
             found = value if equals else following

@@ -30,6 +30,10 @@ class Options(DeviceOptions):
     """The weights pt_inception-2015-12-05-6726825d.pth, for FID and KID that compare with published ones. Without them
     a small network is trained on the two domains; its numbers compare within one data set only."""
 
+    lpips: tuple[str, str] | None = None
+    """The weights of LPIPS, for pairs: AlexNet's alexnet-owt-*.pth and LPIPS' own alex.pth. Without them the perceptual
+    distance is one of the same small network."""
+
     num: int = 1000
     """At most so many test images a domain."""
 
@@ -56,6 +60,7 @@ def run(options: Options) -> int:
         options.data_url,
         options.target_data_url,
         inception=options.inception,
+        lpips=options.lpips,
         num=options.num,
         seed=options.seed,
     )

@@ -63,8 +63,7 @@ def render(root: str | Path) -> list[Path]:
     stats = jsonl.read_stats(run.stats)
     if not stats:
         raise UserError(f"{run.stats} holds no losses yet; train first")
-    groups = [_seen(group, stats) for group in GROUPS]
-    groups = [group for group in groups if group is not None]
+    groups = [group for group in GROUPS if any(name in line for line in stats for name in group.names)]
     save_loss_curve(run.loss, stats, groups=groups, nimg_per_epoch=config["run"]["nimg_per_epoch"])
     written = [run.loss]
     if rows := run.sample_rows_of(0):
@@ -72,10 +71,6 @@ def render(root: str | Path) -> list[Path]:
         written.append(run.gif)
     _save_report(run, config, stats, groups)
     return [*written, run.report]
-
-
-def _seen(group: Group, stats: list[dict]) -> Group | None:
-    return group if any(name in line for line in stats for name in group.names) else None
 
 
 def _save_gif(path: Path, rows: list[tuple[int, Path]]) -> None:

@@ -9,11 +9,12 @@ from mindgan.cyclegan.measure import CycleScores, TestImages, measure, warnings
 from mindgan.cyclegan.translate import load_translator
 from mindgan.data.decode import decode_item
 from mindgan.data.digit_domains import digit_domains
-from mindgan.data.image_set import ImageSet, shown
+from mindgan.data.image_set import ImageSet
 from mindgan.data.unpaired import Domains, find_domains
-from mindgan.metrics.domain_features import train_domain_network
+from mindgan.metrics.domain_features import domain_network
 from mindgan.metrics.feature_network import FeatureNetwork
 from mindgan.metrics.inception import load_inception
+from mindgan.metrics.lpips import with_lpips
 from mindgan.runtime import files, jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
@@ -31,6 +32,7 @@ def score_run(
     target_data_url: str | None = None,
     *,
     inception: str | None = None,
+    lpips: tuple[str, str] | None = None,
     num: int = 1000,
     seed: int = 0,
     say: Say = print,
@@ -42,6 +44,7 @@ def score_run(
         data_url: test images, as `find_domains` takes them; None for the data of the run.
         target_data_url: of the target domain.
         inception: file of the weights of FID's network; None for a small one, trained here.
+        lpips: files of the weights of LPIPS, AlexNet's and the linear layers'; None for a distance in the same network.
         num: at most so many test images a domain.
         seed: of the small network and of KID's subsets.
         say: is told what is measured on.
@@ -62,7 +65,9 @@ def score_run(
     domains = training if data_url is None else _domains(config, data_url, target_data_url, say)
     tests = [_test_images(images, channels, size, num) for images in _test_sets(domains, data_url is None, say)]
     network = _feature_network(inception, training, channels, size, seed, say)
-    scores = measure(translators[0].batch, translators[1].batch, *tests, network, seed=seed)
+    if lpips is not None:
+        network = with_lpips(network, *(user_path("--lpips", file) for file in lpips))
+    scores = measure(translators[0].batch, translators[1].batch, tests[0], tests[1], network, seed=seed)
     found = warnings(jsonl.read_stats(run.stats), scores)
     network_file = checkpoints.newest(run.root).name
     files.write_json(run.root / "metrics.json", {"network": network_file, **scores.as_dict(), "warnings": found})
@@ -99,8 +104,7 @@ def _feature_network(
     if inception is not None:
         return load_inception(user_path("--inception", inception))
     sets = [_test_images(images, channels, size, MAX_TRAINING) for images in (training.source, training.target)]
-    say(f"training a small feature network on {shown(training.source.source)} and {shown(training.target.source)}")
-    return train_domain_network(sets[0].images, sets[1].images, seed=seed, say=say)
+    return domain_network(sets[0].images, sets[1].images, seed=seed, say=say)
 
 
 def scores_text(scores: CycleScores) -> str:

@@ -1,4 +1,4 @@
-"""A generator on an image of any size, layer by layer in tiles: the numbers of the whole image, in the memory of a tile.
+"""A generator on an image of any size, layer by layer in tiles: the whole image's numbers in a tile's memory.
 
 Instance norm makes every pixel depend on the whole image, so tiles that go through all layers by themselves differ in
 colour and contrast. Here each layer draws all of its tiles before the next layer begins; what lies between two layers
@@ -74,8 +74,8 @@ class Stream:
             both[rows] = np.concatenate((kept[rows], y[rows]), axis=2)
         return both
 
-    def _new(self, shape: tuple[int, int, int]) -> np.ndarray:
-        """float32, where it is large in a file that goes with the array."""
+    def _new(self, shape: tuple[int, ...]) -> np.ndarray:
+        """float32 [H, W, C], where it is large in a file that goes with the array."""
         if shape[0] * shape[1] * shape[2] <= MAX_VALUES:
             return np.empty(shape, np.float32)
         with tempfile.TemporaryFile(dir=self.folder) as file:

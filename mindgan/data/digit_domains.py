@@ -32,7 +32,7 @@ def digit_domains() -> Domains:
         _image_set(digits.test_images, digits.test_labels, np.arange(len(digits.test_images)), is_outline=is_outline)
         for is_outline in (False, True)
     ]
-    return Domains(*training, *tests)
+    return Domains(training[0], training[1], tests[0], tests[1])
 
 
 def outlined(digit: np.ndarray) -> np.ndarray:

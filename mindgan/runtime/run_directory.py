@@ -26,7 +26,7 @@ class RunDirectory:
 
     Of ModelArts' operators also::
 
-        validation/          the work folders of the validation, with their reports
+        validation/          report.txt on every image, and the work folders source/, target/ and so on
         model/               CYcleGan_epoch_5.mindir and .ckpt, counted from 1
         samples/0001_0.jpg   source, translated and reconstructed image 0 after one epoch
         Data/                CYcleGan_0_0.jpg: image 0 of batch 0, translated after the training
@@ -45,6 +45,7 @@ class RunDirectory:
         self.model = self.root / "model"
         self.mindir = self.model / "Generator.mindir"
         self.validation = self.root / "validation"
+        self.validation_report = self.validation / "report.txt"
         self.sample_rows = self.root / "samples"
         self.data = self.root / "Data"
         self.data_of = self.root / "data.json"
