@@ -7,6 +7,7 @@ from mindspore import Tensor, nn
 from mindgan.cyclegan.losses import least_squares
 from mindgan.cyclegan.networks import PatchDiscriminator, ResnetGenerator
 from mindgan.cyclegan.step import DiscriminatorLosses, GeneratorLosses, Weights
+from mindgan.layers.torch_layout import load_torch, to_torch
 
 NETWORKS = ("G_A", "G_B", "D_A", "D_B")
 # in the order in which GeneratorLosses gives them
@@ -38,8 +39,8 @@ def make_networks(config: dict, golden: dict[str, np.ndarray]) -> dict[str, nn.C
         else:
             networks[name] = PatchDiscriminator(channels, ndf=config["ndf"], num_layers=config["nl"])
         networks[name].update_parameters_name(f"{name}.")
-        for parameter in networks[name].get_parameters():
-            parameter.set_data(Tensor(golden[parameter.name]))
+        names = [parameter.name for parameter in networks[name].get_parameters()]
+        load_torch(networks[name], {name: golden[name] for name in names})
     return networks
 
 
@@ -57,6 +58,12 @@ def step_numbers(config: dict, golden: dict[str, np.ndarray]) -> dict[str, np.nd
     compute_D = WithGradients(losses_D, parameters_D)
     (_, *both), grads_D = compute_D(real_A, real_B, numbers["out.fake_A"], numbers["out.fake_B"])
     numbers |= {"loss.D_A": both[0], "loss.D_B": both[1], "out.D_A(real_B)": D_A(real_B)}
-    for parameters, grads in ((parameters_G, grads_G), (parameters_D, grads_D)):
-        numbers |= {f"grad.{value.name}": grad for value, grad in zip(parameters, grads, strict=True)}
-    return {name: number.asnumpy() for name, number in numbers.items()}
+    found = {name: number.asnumpy() for name, number in numbers.items()}
+    grads = {
+        parameter.name: grad.asnumpy()
+        for parameter, grad in zip((*parameters_G, *parameters_D), (*grads_G, *grads_D), strict=True)
+    }
+    for name, network in networks.items():
+        own = {key: grad for key, grad in grads.items() if key.startswith(f"{name}.")}
+        found |= {f"grad.{key}": grad for key, grad in to_torch(network, own).items()}
+    return found

@@ -1,6 +1,7 @@
 """The benchmark of the step, and the tutorial's loop that it measures against."""
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -27,9 +28,11 @@ BETA2 = 0.999
 NO_TRUE_GRADIENT = ("model.2.bias", "model.5.bias", "model.8.bias")  # of the generator: a BatchNorm follows
 
 
-def run_bench(*options: str) -> subprocess.CompletedProcess:
+def run_bench(*options: str, program: str = BENCH.name) -> subprocess.CompletedProcess:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, BENCH, *options], env=env, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, BENCH.with_name(program), *options], env=env, capture_output=True, text=True, timeout=300
+    )
 
 
 def batch() -> tuple[np.ndarray, np.ndarray]:
@@ -224,6 +227,57 @@ def test_ratios_are_those_of_a_round():
     assert result["recompiled"] is False
     told["mindgan"]["num_graphs"] = 2
     assert mnist_step.summary(measured, told)["recompiled"] is True
+
+
+@pytest.fixture
+def cyclegan_step(monkeypatch):
+    """The program, which finds its neighbours as it does where it is run."""
+    monkeypatch.syspath_prepend(str(BENCH.parent))
+    return importlib.import_module("cyclegan_step")
+
+
+def test_ratios_of_cyclegan_are_those_of_a_round(cyclegan_step):
+    def measured(own: float, torch: float, num_graphs: int = 1) -> tuple[dict, dict]:
+        pairs = {"mindgan": own, "pytorch": torch}
+        blocks = {name: [{"steps": [slow * ms] * 3} for slow in (1, 1, 10)] for name, ms in pairs.items()}
+        told = {name: {"peak_mb": 500.4, "num_graphs": num_graphs} for name in pairs}
+        return blocks, told
+
+    case, other = cyclegan_step.Case("step", 64, 4), cyclegan_step.Case("translate", 128)
+    result = cyclegan_step.summary({case: measured(30, 20), other: measured(8, 10)})
+    assert result["ratio_to_pytorch_64_batch4"] == 1.5
+    assert result["ratio_translate_128"] == 0.8
+    assert result["ratio_to_pytorch_64"] is None
+    assert result["ratio_range"] == {"ratio_to_pytorch_64_batch4": [1.5, 1.5], "ratio_translate_128": [0.8, 0.8]}
+    assert result["ms"]["ratio_translate_128"] == {"mindgan": 8, "pytorch": 10}
+    assert result["peak_mb"]["ratio_translate_128"] == {"mindgan": 500, "pytorch": 500}
+    assert result["recompiled"] is False
+    assert cyclegan_step.summary({case: measured(1, 1), other: measured(1, 1, num_graphs=2)})["recompiled"] is True
+
+
+@pytest.mark.slow
+def test_the_bench_of_cyclegan_measures():
+    pytest.importorskip("torch", reason="PyTorch is not installed; see scripts/bench/requirements.txt")
+    options = ("--quick", "--rounds", "1", "--steps", "1", "--sizes", "64", "--threads", "1")
+    result = run_bench(*options, program="cyclegan_step.py")
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(result.stdout)
+    ratios = {name for name, value in measured.items() if name.startswith("ratio_") and isinstance(value, float)}
+    assert ratios == {"ratio_to_pytorch_64", "ratio_to_pytorch_64_batch4", "ratio_translate_64"}
+    assert measured["ratio_to_pytorch_128_batch4"] is None
+    assert measured["recompiled"] is False
+    assert set(measured["ms"]) == set(measured["peak_mb"]) == ratios
+    for name in ratios:
+        assert measured["ms"][name]["mindgan"] > 0
+        assert 100 < measured["peak_mb"][name]["mindgan"] < 4000
+    assert measured["threads"] == 1
+
+
+def test_the_bench_of_cyclegan_needs_pytorch_and_says_so(cyclegan_step, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["cyclegan_step.py"])
+    assert cyclegan_step.main() == 2
+    assert "PyTorch is not installed" in capsys.readouterr().err
 
 
 def test_without_pytorch_it_is_left_out_and_said_so(monkeypatch, capsys):

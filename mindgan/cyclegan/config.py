@@ -16,6 +16,7 @@ GanMode = Literal["lsgan", "vanilla"]
 UNET_LEVELS = {"unet_128": 7, "unet_256": 8}
 LOAD_SHARE = 286 / 256  # of the size that images are resized to before the crop, to the crop's: the paper's code
 MAX_SIZE = 4096  # px; above it one training image alone needs more than any memory
+RESNET_MIN_SIZE = 8  # px; at a quarter of it the ResNet mirrors a pixel behind the edge, so there must be two
 
 _AT_LEAST_ONE = (
     *("batch_size", "max_epoch", "log_frequency", "save_frequency", "ngf", "ndf", "num_blocks", "num_layers"),
@@ -42,7 +43,7 @@ class CycleGanConfig(DeviceOptions):
     target_data_url: str | None = None
     """Images of the target domain: folder, .zip or manifest."""
 
-    train_url: str = "./result"
+    train_url: str = "./result_cyclegan"
     """Folder for everything the run makes."""
 
     do_validation: bool = True
@@ -195,11 +196,16 @@ class CycleGanConfig(DeviceOptions):
     def _check_sizes(self) -> None:
         if self.image_channel not in (1, 3):
             raise UserError(f"--image_channel {self.image_channel} is none; use 3 for colour or 1 for grey")
+        if self.least_size > MAX_SIZE:
+            raise UserError(f"--num_layers {self.num_layers} is too many for images of {MAX_SIZE} px; use fewer")
         for side in ("height", "width"):
             name, value = f"image_{side}", getattr(self, f"image_{side}")
-            _require_power_of_two(name, value)
-            if value < self.least_size:
-                raise UserError(f"--{name} {value} is too small for these networks; use {self.least_size} or more")
+            _require_power_of_two(name, value, self.least_size)
+            largest = getattr(self, f"image_max_{side}")
+            if largest != -1 and largest < 1:
+                raise UserError(
+                    f"--image_max_{side} {largest} is no size; use a number of pixels, or -1 for any size"
+                )
             load = getattr(self, f"load_{side}")
             if load and load < value:
                 raise UserError(f"--load_{side} {load} is smaller than --{name} {value}; use more, or 0")
@@ -209,8 +215,10 @@ class CycleGanConfig(DeviceOptions):
         """The smallest power of two whose images these networks can take, px."""
         if self.generator in UNET_LEVELS:
             return 2 ** UNET_LEVELS[self.generator]
+        if self.discriminator == "pixel":
+            return RESNET_MIN_SIZE
         # a 4x4 convolution of stride 1 takes a pixel: two of them after num_layers halvings leave one score
-        return 4 if self.discriminator == "pixel" else 2 ** (self.num_layers + 2)
+        return 2 ** (self.num_layers + 2)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -235,11 +243,15 @@ class CycleGanConfig(DeviceOptions):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _require_power_of_two(name: str, value: int) -> None:
-    if value > 0 and value & (value - 1) == 0 and value <= MAX_SIZE:
-        return
-    below = 2 ** min(max(value.bit_length() - 1, 2), MAX_SIZE.bit_length() - 2)
-    raise UserError(f"--{name} {value} is no power of two; use {below} or {2 * below}")
+def _require_power_of_two(name: str, value: int, least: int) -> None:
+    """Raises UserError with the nearest two sizes that would do."""
+    if value > MAX_SIZE:
+        raise UserError(f"--{name} {value} is too large; use a power of two up to {MAX_SIZE}")
+    if value < least:
+        raise UserError(f"--{name} {value} is too small for these networks; use a power of two from {least} on")
+    if value & (value - 1):
+        below = 2 ** (value.bit_length() - 1)
+        raise UserError(f"--{name} {value} is no power of two; use {below} or {2 * below}")
 
 
 Preset = Literal["operator", "paper", "small"]
@@ -247,15 +259,9 @@ Preset = Literal["operator", "paper", "small"]
 # What a preset sets; the defaults above are those of ModelArts' operator.
 PRESETS: dict[Preset, dict[str, int | float]] = {
     "operator": {},
-    "paper": {  # Zhu et al. (2017), section 7.1, and its code
-        "g_learning_rate": 2e-4,
-        "d_learning_rate": 2e-4,
-        "max_epoch": 200,
-        "decay_epochs": 100,
-        "pool_size": 50,
-        "load_height": 286,
-        "load_width": 286,
-    },
+    # Zhu et al. (2017), section 7.1, and its code. Half of the epochs with falling rates and images of 286/256 of the
+    # crop's size are the defaults, which fit other --max_epoch and --image_height too.
+    "paper": {"g_learning_rate": 2e-4, "d_learning_rate": 2e-4, "max_epoch": 200, "pool_size": 50},
     "small": {  # a few minutes on two processor cores, for the embedded digits
         "image_height": 32,
         "image_width": 32,
@@ -270,9 +276,9 @@ PRESETS: dict[Preset, dict[str, int | float]] = {
     },
 }
 
-# A run may go on with other values of the rest: they change nothing it has computed.
+# A run may go on with other values of the rest: they change nothing it has computed. `load_size` is fixed too.
 FIXED_BY_RUN = (
     *("image_channel", "image_height", "image_width", "batch_size", "g_learning_rate", "d_learning_rate"),
-    *("load_size", "flip", "lr_policy", "generator", "num_blocks", "ngf", "discriminator", "num_layers", "ndf"),
+    *("flip", "lr_policy", "generator", "num_blocks", "ngf", "discriminator", "num_layers", "ndf"),
     *("gan_mode", "lambda_A", "lambda_B", "lambda_identity", "pool_size", "beta1", "beta2", "seed"),
 )

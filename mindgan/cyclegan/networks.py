@@ -15,15 +15,33 @@ from mindgan.layers.normalisation import InstanceNorm
 NUM_DOWN = 2  # of the ResNet generator: it works at a quarter of the image's size
 
 
+def channels_last(images: Tensor) -> Tensor:
+    """[N, C, H, W] to [N, H, W, C], in which the layers work."""
+    return images.transpose(0, 2, 3, 1)
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """[N, H, W, C] to [N, C, H, W]."""
+    return x.transpose(0, 3, 1, 2)
+
+
+def reflected(in_channels: int, out_channels: int, kernel_size: int, *, adds_bias: bool = True) -> list[nn.Cell]:
+    """A convolution that keeps the image's size, after an empty place: the paper's code has a padding layer there."""
+    conv = Conv2d(
+        in_channels, out_channels, kernel_size, padding=kernel_size // 2, is_reflected=True, adds_bias=adds_bias
+    )
+    return [nn.Identity(), conv]
+
+
 class ResnetBlock(nn.Cell):
-    """x [N, C, H, W] + two convolutions of it; reflection padding, instance norm."""
+    """x [N, H, W, C] + two convolutions of it; reflection padding, instance norm."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.conv_block = nn.SequentialCell(
             [
-                *[nn.ReflectionPad2d(1), Conv2d(channels, channels, 3, adds_bias=False), InstanceNorm(), nn.ReLU()],
-                *[nn.ReflectionPad2d(1), Conv2d(channels, channels, 3, adds_bias=False), InstanceNorm()],
+                *[*reflected(channels, channels, 3, adds_bias=False), InstanceNorm(), nn.ReLU()],
+                *[*reflected(channels, channels, 3, adds_bias=False), InstanceNorm()],
             ]
         )
 
@@ -45,18 +63,18 @@ class ResnetGenerator(nn.Cell):
     def __init__(self, image_channels: int = 3, *, ngf: int = 64, num_blocks: int = 9):
         super().__init__()
         widths = [ngf * 2**index for index in range(NUM_DOWN + 1)]
-        layers: list[nn.Cell] = [nn.ReflectionPad2d(3), Conv2d(image_channels, ngf, 7, adds_bias=False)]
+        layers: list[nn.Cell] = reflected(image_channels, ngf, 7, adds_bias=False)
         layers += [InstanceNorm(), nn.ReLU()]
         for width, wider in pairwise(widths):
             layers += [Conv2d(width, wider, 3, stride=2, padding=1, adds_bias=False), InstanceNorm(), nn.ReLU()]
         layers += [ResnetBlock(widths[-1]) for _ in range(num_blocks)]
         for wider, width in pairwise(reversed(widths)):
             layers += [ConvTranspose2d(wider, width, 3, adds_bias=False), InstanceNorm(), nn.ReLU()]
-        layers += [nn.ReflectionPad2d(3), Conv2d(ngf, image_channels, 7), Tanh()]
+        layers += [*reflected(ngf, image_channels, 7), Tanh()]
         self.model = nn.SequentialCell(layers)
 
     def construct(self, images: Tensor) -> Tensor:
-        return self.model(images)
+        return channels_first(self.model(channels_last(images)))
 
 
 class PatchDiscriminator(nn.Cell):
@@ -82,7 +100,7 @@ class PatchDiscriminator(nn.Cell):
         self.model = nn.SequentialCell([*layers, Conv2d(widths[-1], 1, 4, padding=1)])
 
     def construct(self, images: Tensor) -> Tensor:
-        return self.model(images)
+        return channels_first(self.model(channels_last(images)))
 
 
 class PixelDiscriminator(nn.Cell):
@@ -104,11 +122,11 @@ class PixelDiscriminator(nn.Cell):
         )
 
     def construct(self, images: Tensor) -> Tensor:
-        return self.net(images)
+        return channels_first(self.net(channels_last(images)))
 
 
 class UnetBlock(nn.Cell):
-    """One level of the UNet: x [N, C, H, W] down to half its size, through `inside`, up again, beside x itself.
+    """One level of the UNet: x [N, H, W, C] down to half its size, through `inside`, up again, beside x itself.
 
     Args:
         outer: channels that come out of the way up.
@@ -134,7 +152,7 @@ class UnetBlock(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         y = self.model(x)
-        return y if self.is_outermost else ops.cat((x, y), 1)
+        return y if self.is_outermost else ops.cat((x, y), -1)
 
 
 class UnetGenerator(nn.Cell):
@@ -157,4 +175,4 @@ class UnetGenerator(nn.Cell):
         self.model = UnetBlock(image_channels, ngf, into=image_channels, inside=block, is_outermost=True)
 
     def construct(self, images: Tensor) -> Tensor:
-        return self.model(images)
+        return channels_first(self.model(channels_last(images)))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from mindgan.cyclegan.config import CycleGanConfig
 from mindgan.data.digit_domains import SOURCE_NAME, digit_domains

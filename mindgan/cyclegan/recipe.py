@@ -20,6 +20,7 @@ from mindgan.data.prefetch import Prefetch
 from mindgan.data.unpaired import Domains
 from mindgan.export import export_image_network
 from mindgan.runtime import device, randomness
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
@@ -52,6 +53,8 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     target = device.configure(config.device_target, config.mode)
     saved = resume.read(config.resume) if config.resume else None
     domains = prepare.find(config, say=console.say)
+    prepare.require_apart(run, config, domains)
+    make_batches(domains, config)  # says whether there are enough images for a batch
     run.create()  # only now: whatever is wrong with the data leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
@@ -65,6 +68,10 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
             tell_other_versions(run, console.say)
     elif saved is not None:
         resume.go_on(saved, state, say=console.say)
+        if (epochs := state.nimg // batches.nimg_per_epoch) >= config.max_epoch:
+            raise UserError(
+                f"--resume {config.resume} has {epochs} epochs behind it, and --max_epoch is {config.max_epoch}; use more"
+            )
     _write_config(run, config, domains, batches, target)
     console.say(f"training on {target}: {batches.steps_per_epoch} steps an epoch; see {run.root}")
     if not _train(run, config, state, batches, domains.source, console):
@@ -93,7 +100,7 @@ def make_step(state: TrainState, load: Load, config: CycleGanConfig) -> Callable
     score_loss = least_squares if config.gan_mode == "lsgan" else vanilla
     weights = Weights(config.lambda_A, config.lambda_B, config.lambda_identity)
     step = TrainStep(
-        GeneratorLosses(*(cells[name] for name in NETWORKS), score_loss, weights),
+        GeneratorLosses(cells["G_A"], cells["G_B"], cells["D_A"], cells["D_B"], score_loss, weights),
         DiscriminatorLosses(cells["D_A"], cells["D_B"], score_loss),
         *(cells[name] for name in ("optim_G", "optim_D", "pool_A", "pool_B")),
     )
@@ -134,16 +141,22 @@ def _train(
     def rates_of(epoch: int) -> dict[str, float]:
         return rates(config, epoch)
 
+    save = _saving(run, config, state, console)
     with Prefetch(batches.batch, advance=config.batch_size) as load:
         hooks = [
             Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, rates=rates_of),
             AfterEpoch(_drawing(run, config, state, source)),
-            AfterEpoch(_saving(run, config, state, console), every=config.save_frequency, epochs=config.max_epoch),
+            AfterEpoch(save, every=config.save_frequency, epochs=config.max_epoch),
             SaveState(run),
             Tell(console, schedule, log_frequency=config.log_frequency, rates=rates_of),  # last: what it tells is saved
         ]
         step = _with_rates(make_step(state, load, config), state, schedule, config)
-        return train_loop(state, step, schedule, hooks)
+        if not train_loop(state, step, schedule, hooks):
+            return False
+    epochs = max(state.nimg // schedule.nimg_per_epoch, 1)
+    if not run.operator_model(epochs, ".ckpt").is_file():  # a run whose --max_epoch was lowered
+        save(epochs - 1)
+    return True
 
 
 def _with_rates(
@@ -199,6 +212,7 @@ def _saving(run: RunDirectory, config: CycleGanConfig, state: TrainState, consol
 def _about(config: CycleGanConfig, domains: Domains) -> dict[str, str]:
     """What a run is of; it may go on with other values of the rest."""
     settings = {f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}
+    settings |= {f"--load_{side}": str(size) for side, size in zip(("height", "width"), config.load_size, strict=True)}
     return {**settings, "data of SHA-256": prepare.digest(domains)}
 
 

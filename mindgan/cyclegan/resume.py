@@ -19,7 +19,7 @@ def read(resume: str) -> Saved:
         UserError: it is none of these, damaged, or holds one direction only.
     """
     path = user_path("--resume", resume)
-    refuse_frozen(resume)
+    refuse_frozen("--resume", resume)
     if path.suffix == ".mindir":
         raise UserError(f"--resume {resume} holds one generator; to train on name the .ckpt beside it")
     saved = checkpoints.read(checkpoints.newest(path) if path.is_dir() else path)
@@ -29,11 +29,11 @@ def read(resume: str) -> Saved:
     return saved
 
 
-def refuse_frozen(resume: str) -> None:
+def refuse_frozen(option: str, source: str) -> None:
     """Raises UserError for a frozen TensorFlow graph, which ModelArts' documents name."""
-    if resume.endswith(".pb"):
+    if source.lower().endswith(".pb"):
         raise UserError(
-            f"--resume {resume} is a frozen TensorFlow graph, which MindSpore cannot read; "
+            f"{option} {source} is a frozen TensorFlow graph, which MindSpore cannot read; "
             "pass the .mindir or .ckpt of a mindgan run's model/ folder"
         )
 

@@ -16,7 +16,7 @@ Draw = Callable[[np.ndarray], np.ndarray]
 
 
 def starts(size: int, tile: int, multiple: int) -> list[int]:
-    """Where the tiles of an axis of `size` pixels begin, evenly, each a multiple of `multiple`, a quarter overlapping."""
+    """Where the tiles of an axis of `size` px begin, evenly, at multiples of `multiple`; a quarter overlaps."""
     if size <= tile:
         return [0]
     overlap = tile // OVERLAP_SHARE
@@ -40,32 +40,33 @@ def ramp(start: int, tile: int, size: int, margin: int, width: int) -> np.ndarra
     return np.clip(np.minimum(rising, falling), 0, 1).astype(np.float32)
 
 
-def draw_tiled(draw: Draw, image: np.ndarray, tile: int, multiple: int) -> np.ndarray:
+def draw_tiled(draw: Draw, image: np.ndarray, tile: tuple[int, int], multiple: int) -> np.ndarray:
     """An image drawn in tiles, each normalised by itself, and blended.
 
     Args:
         draw: the generator.
         image: float32 [1, C, H, W] in [-1, 1], H and W multiples of `multiple`.
-        tile: pixels of a tile's side, a multiple of `multiple`.
+        tile: (height, width) of a tile, px, multiples of `multiple`.
         multiple: what sizes have to be multiples of.
 
     Returns:
         float32 [1, C, H, W].
     """
-    height, width = image.shape[2:]
-    overlap = tile // OVERLAP_SHARE
-    margin = overlap // MARGIN_SHARE
+    size = image.shape[2:]
     total = np.zeros_like(image)
-    weights = np.zeros((height, width), np.float32)
-    for top in starts(height, tile, multiple):
-        for left in starts(width, tile, multiple):
-            area = (..., slice(top, top + tile), slice(left, left + tile))
+    weights = np.zeros(size, np.float32)
+    for top in starts(size[0], tile[0], multiple):
+        for left in starts(size[1], tile[1], multiple):
+            area = (..., slice(top, top + tile[0]), slice(left, left + tile[1]))
             part = draw(image[area])
-            ramps = [
-                ramp(start, min(tile, size), size, margin, overlap - 2 * margin)
-                for start, size in ((top, height), (left, width))
-            ]
-            weight = np.outer(*ramps)
+            weight = np.outer(*map(_weight, (top, left), tile, size))
             total[area] += part * weight
             weights[area[1:]] += weight
     return total / weights
+
+
+def _weight(start: int, tile: int, size: int) -> np.ndarray:
+    """`ramp` of a tile that begins at `start`."""
+    overlap = tile // OVERLAP_SHARE
+    margin = overlap // MARGIN_SHARE
+    return ramp(start, min(tile, size), size, margin, overlap - 2 * margin)

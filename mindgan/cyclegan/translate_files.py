@@ -45,8 +45,9 @@ def translate_files(
             or holds the originals.
     """
     images = _list(source)
-    images.require(1)
     _require_apart(images, out)
+    images = _without_output(images, out)
+    images.require(1)
     translator = load_translator("--network", network, direction)
     written, failed = [], []
     for item in tqdm(images.items, unit="image", dynamic_ncols=True, disable=None):
@@ -70,16 +71,22 @@ def _list(source: str) -> ImageSet:
     """A set of images, or the one that a single file is."""
     path = user_path(INPUT_OPTION, source)
     if path.is_file() and is_image_name(path.name, lambda: read_file(path)[:16]):
-        item = ImageItem(path.name, None, shown(path), path.stat().st_size, lambda: read_file(path))
+        item = ImageItem(path.name, None, shown(path), path.stat().st_size, lambda: read_file(path), path=path)
         return ImageSet(INPUT_OPTION, path, (item,))
     return list_images(source, option=INPUT_OPTION)
 
 
 def _require_apart(images: ImageSet, out: Path) -> None:
-    source = images.source.resolve()
-    folder = source if source.is_dir() else source.parent
-    if out.resolve() == folder and not (source.is_file() and source.suffix.lower() in (".zip", ".manifest")):
+    places = {item.path.resolve(): (out / _name(item)).resolve() for item in images.items if item.path is not None}
+    if out.resolve() == images.source.resolve() or any(path == place for path, place in places.items()):
         raise UserError(f"--output {shown(out)} holds the originals, which stay untouched; name another folder")
+
+
+def _without_output(images: ImageSet, out: Path) -> ImageSet:
+    """Without what an earlier call has made, where `out` lies in the folder of the images."""
+    if images.source.resolve() not in out.resolve().parents:
+        return images
+    return images.select(lambda item: item.path is None or out.resolve() not in item.path.resolve().parents)
 
 
 def _name(item: ImageItem) -> PurePosixPath:

@@ -1,36 +1,25 @@
-"""Convolutions as matrix products of patches and weights.
+"""Convolutions as matrix products of patches and weights, with channels last.
 
 On CPUs with AVX-512 MindSpore 2.10's own convolution falls back to a reference kernel, up to a hundred times slower,
 unless ONEDNN_MAX_CPU_ISA says AVX2 before the first operation of the process, which slows every matrix product down.
-Patches and a product take the time of that convolution without the variable, and less in the backward pass.
+With channels last a patch is a few rows of the image's matrix, which are gathered at the speed of copying.
 
-Weights have PyTorch's layouts and names: OIHW, of a transposed convolution IOHW; `weight` and `bias`.
+Weights are kept as the matrices of these products, as to turn PyTorch's layout costs a step a tenth of its time; they
+have its names, `weight` and `bias`, and torch_layout.py brings them into its layout.
 """
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
+from mindspore.ops.functional import is_sequence_value_unknown
+
+from mindgan.layers import places
 
 WEIGHT_DEVIATION = 0.02  # of the normal initialisation that GANs use since DCGAN (Radford et al. 2016, section 3)
 
 
-class Multiply(nn.Cell):
-    """One matrix times each of N: A [I, J] (or its transpose) and B [N, J, K] to [N, I, K]."""
-
-    def __init__(self, *, transpose_a: bool = False):
-        super().__init__()
-        self.product = ops.MatMul(transpose_a=transpose_a)
-        self.batch_product = ops.BatchMatMul(transpose_a=transpose_a)
-
-    def construct(self, a: Tensor, b: Tensor) -> Tensor:
-        num = b.shape[0]
-        if num == 1:  # saves the sum over the batch in the gradient
-            return self.product(a, b.reshape(b.shape[1:])).expand_dims(0)
-        return self.batch_product(ops.broadcast_to(a, (num, *a.shape)), b)
-
-
 class Conv2d(nn.Cell):
-    """x [N, C, H, W] to [N, O, H', W'], H' = (H + 2 padding - kernel_size) // stride + 1.
+    """x [N, H, W, C] to [N, H', W', O], H' = (H + 2 padding - kernel_size) // stride + 1.
 
     The weights are normal with deviation 0.02, the bias 0.
     """
@@ -43,6 +32,7 @@ class Conv2d(nn.Cell):
         *,
         stride: int = 1,
         padding: int = 0,
+        is_reflected: bool = False,
         adds_bias: bool = True,
     ):
         """
@@ -51,43 +41,65 @@ class Conv2d(nn.Cell):
             out_channels: O.
             kernel_size: height and width of the kernel in pixels.
             stride: in pixels.
-            padding: zeros on every side, in pixels.
+            padding: on every side, in pixels.
+            is_reflected: whether the padding mirrors the image without its edge, as PyTorch's ``ReflectionPad2d``, less
+                than the image wide; otherwise it is 0.
             adds_bias: False where a normalisation of each channel follows, which takes every constant out again. The
                 parameter is there all the same, for checkpoints; its gradient is 0, as it truly is.
         """
         super().__init__()
-        self.kernel_size, self.stride, self.padding, self.adds_bias = kernel_size, stride, padding, adds_bias
-        self.weight = normal_weight(out_channels, in_channels, kernel_size, kernel_size)
-        self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
-        self.multiply = Multiply()
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.stride, self.padding, self.is_reflected, self.adds_bias = stride, padding, is_reflected, adds_bias
         # patches of the input would be many times larger than the products
-        self.is_narrowing = stride == 1 and 2 * out_channels <= in_channels and padding < kernel_size
+        self.is_narrowing = stride == 1 and 2 * out_channels <= in_channels and kernel_size > 1
+        rows, columns = kernel_size**2 * in_channels, out_channels
+        if self.is_narrowing:
+            rows, columns = in_channels, kernel_size**2 * out_channels
+        self.weight = normal_weight(rows, columns)
+        self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
+        self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
+        self.multiply_patches = PatchProduct()
 
     def construct(self, x: Tensor) -> Tensor:
         y = self._narrowing(x) if self.is_narrowing else self._usual(x)
-        return y + self.bias.reshape(1, -1, 1, 1) if self.adds_bias else y
+        return y + self.bias if self.adds_bias else y
 
     def _usual(self, x: Tensor) -> Tensor:
-        num, _, height, width = x.shape
+        num, height, width, _ = x.shape
         out_height = (height + 2 * self.padding - self.kernel_size) // self.stride + 1
         out_width = (width + 2 * self.padding - self.kernel_size) // self.stride + 1
-        patches = ops.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)  # [N, C k k, H' W']
-        weight = self.weight.reshape(self.weight.shape[0], -1)
-        return self.multiply(weight, patches).reshape(num, -1, out_height, out_width)
+        if self.kernel_size == 1 and self.stride == 1 and self.padding == 0:
+            y = self.multiply(x.reshape(-1, self.in_channels), self.weight)
+        else:
+            y = self.multiply_patches(*self._rows(x, self.kernel_size, self.stride), self.weight)
+        return y.reshape(num, out_height, out_width, self.out_channels)
 
     def _narrowing(self, x: Tensor) -> Tensor:
-        """First the products, O k k of each pixel, then their sums over the places where patches overlap."""
-        num, in_channels, height, width = x.shape
+        """First the products, k k O of each pixel, then their sums over the places where patches overlap."""
+        padded = self._mirrored(x) if self.padding else x
+        num, height, width, _ = padded.shape
         margin = self.kernel_size - 1
-        mirrored = ops.flip(self.weight, (2, 3)).transpose(0, 2, 3, 1).reshape(-1, in_channels)  # [O k k, C]
-        products = self.multiply(mirrored, x.reshape(num, in_channels, height * width))
-        grown = 2 * self.padding - margin
-        size = Tensor([height + grown, width + grown], ms.int32)
-        return ops.fold(products, size, self.kernel_size, padding=margin - self.padding)
+        out_shape = (height - margin, width - margin)
+        products = self.multiply(padded.reshape(-1, self.in_channels), self.weight)
+        where = places.targets((num, height, width), tuple(range(0, -self.kernel_size, -1)), 1, out_shape)
+        return self.sum_overlaps(products, where, (num, *out_shape, self.out_channels))
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        """x with its padding around it."""
+        num, height, width, channels = x.shape
+        rows, where = self._rows(x, 1, 1)
+        return ops.gather(rows, where, 0).reshape(num, height + 2 * self.padding, width + 2 * self.padding, channels)
+
+    def _rows(self, x: Tensor, kernel: int, stride: int) -> tuple[Tensor, Tensor]:
+        """The pixels of x, a row of zeros behind them if need be, and which of them make up each patch."""
+        rows = x.reshape(-1, self.in_channels)
+        if self.padding and not self.is_reflected:
+            rows = ops.cat((rows, zero_row(self.in_channels)), 0)
+        return rows, places.sources(x.shape[:3], kernel, stride, self.padding, self.is_reflected)
 
 
 class ConvTranspose2d(nn.Cell):
-    """x [N, C, H, W] to [N, O, 2 H, 2 W]: the transpose of a convolution of stride 2, which has that one's weights.
+    """x [N, H, W, C] to [N, 2 H, 2 W, O]: the transpose of a convolution of stride 2, which has that one's weights.
 
     A kernel of 3 is PyTorch's ``padding=1, output_padding=1``, one of 4 its ``padding=1``.
     """
@@ -102,18 +114,69 @@ class ConvTranspose2d(nn.Cell):
         """
         super().__init__()
         assert kernel_size in (3, 4), kernel_size
+        self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.adds_bias = kernel_size, adds_bias
-        self.weight = normal_weight(in_channels, out_channels, kernel_size, kernel_size)
+        self.weight = normal_weight(in_channels, kernel_size**2 * out_channels)
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
-        self.multiply = Multiply(transpose_a=True)
+        self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
 
     def construct(self, x: Tensor) -> Tensor:
-        num, in_channels, height, width = x.shape
-        weight = self.weight.reshape(in_channels, -1)  # [C, O k k]
-        products = self.multiply(weight, x.reshape(num, in_channels, height * width))  # [N, O k k, H W]
-        size = Tensor([2 * height, 2 * width], ms.int32)
-        y = ops.fold(products, size, self.kernel_size, padding=1, stride=2)
-        return y + self.bias.reshape(1, -1, 1, 1) if self.adds_bias else y
+        num, height, width, _ = x.shape
+        products = self.multiply(x.reshape(-1, self.in_channels), self.weight)  # [N H W, k k O]
+        where = places.targets((num, height, width), tuple(range(-1, self.kernel_size - 1)), 2, (2 * height, 2 * width))
+        y = self.sum_overlaps(products, where, (num, 2 * height, 2 * width, self.out_channels))
+        return y + self.bias if self.adds_bias else y
+
+
+class PatchProduct(nn.Cell):
+    """Patches, gathered from the rows of an image, times weights.
+
+    Written out backwards too, so that the patches, many times the image's size, are gathered again and not kept.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # primitives, as functions such as ops.gather do not compile within bprop
+        self.gather, self.sum, self.depend = ops.Gather(), ops.UnsortedSegmentSum(), ops.Depend()
+        self.multiply, self.multiply_back = ops.MatMul(), ops.MatMul(transpose_b=True)
+        self.multiply_across = ops.MatMul(transpose_a=True)
+
+    def construct(self, rows: Tensor, where: Tensor, weight: Tensor) -> Tensor:
+        """`rows` [R, C] and `where`, int [P k k], to [P, k k C]; times `weight` [k k C, O]."""
+        return self.multiply(self.gather(rows, where, 0).reshape(-1, weight.shape[0]), weight)
+
+    def bprop(self, rows: Tensor, where: Tensor, weight: Tensor, out: Tensor, gradient: Tensor) -> tuple:
+        again = self.gather(self.depend(rows, gradient), where, 0).reshape(-1, weight.shape[0])
+        of_patches = self.multiply_back(gradient, weight).reshape(-1, rows.shape[1])
+        return self.sum(of_patches, where, rows.shape[0]), where, self.multiply_across(again, gradient)
+
+
+class OverlappingSums(nn.Cell):
+    """Adds products, channels of each pixel and tap, up to an image.
+
+    Written out backwards too: MindSpore's takes care of negative places, several times as long as the sums take.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # primitives, as functions such as ops.gather do not compile within bprop
+        self.sum, self.gather, self.join = ops.UnsortedSegmentSum(), ops.Gather(), ops.Concat(0)
+
+    def construct(self, products: Tensor, where: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+        """`products` [.., k k O] to [N, H, W, O], which is `shape`; `where` is int [.. k k], N H W for nowhere."""
+        num, height, width, channels = shape
+        size = num * height * width
+        num_sums = ops.scalar_to_tensor(size + 1, ms.int64) if is_sequence_value_unknown(shape) else size + 1
+        return self.sum(products.reshape(-1, channels), where, num_sums)[:size].reshape(shape)
+
+    def bprop(self, products: Tensor, where: Tensor, shape: tuple, out: Tensor, gradient: Tensor) -> tuple:
+        rows = self.join((gradient.reshape(-1, shape[3]), zero_row(shape[3])))
+        return self.gather(rows, where, 0).reshape(products.shape), where, shape
+
+
+@ops.constexpr
+def zero_row(channels: int) -> Tensor:
+    return Tensor(np.zeros((1, channels), np.float32))
 
 
 def normal_weight(*shape: int) -> ms.Parameter:

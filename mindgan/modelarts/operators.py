@@ -58,11 +58,13 @@ def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> 
     else:
         images = list_images(config.data_url, option=SOURCE_OPTION)
     images.require(1)
+    if config.data_url is not None:
+        prepare.require_set_apart(run, images)
     run.create()
     console.log_to(run.log)
     run.remove_parts()
     if config.do_validation and config.data_url is not None:
-        images = prepare.validated_set(config, run, images, "source", say=console.say)
+        images = prepare.validated_source(config, run, images, say=console.say)
     return images
 
 
@@ -76,7 +78,7 @@ def _translate_all(
 ) -> None:
     """Every image into ``Data/``, then the manifest; what an interrupted call has translated is not done again.
 
-    An image is labelled with its own class or, where there is none, with the class `label` that it now is of.
+    An image is labelled with the class `label` that it now is of or, where there is none, with its own.
     """
     size = config.size if translator.is_free else translator.size
     translator.require_size(size)
@@ -90,17 +92,19 @@ def _translate_all(
         paths = [run.translated(batch, index) for index in range(len(items))]
         if not all(path.is_file() for path in paths):
             pixels = np.stack([decode_item(item, channels=translator.image_channel, size=size) for item in items])
-            for path, image in zip(paths, _padded(translator, pixels, config.batch_size), strict=True):
+            for path, image in zip(paths, _translated(translator, pixels, config.batch_size), strict=True):
                 save_jpeg(path, picture(image))
         for path, item in zip(paths, items, strict=True):
-            rows.append(sample(str(path.resolve()), label=item.label or label))
+            rows.append(sample(str(path.resolve()), label=label or item.label))
         console.advance()
     console.stop_bar()
     write_manifest(run.manifest, rows)
 
 
-def _padded(translator: Translator, pixels: np.ndarray, num: int) -> np.ndarray:
+def _translated(translator: Translator, pixels: np.ndarray, num: int) -> np.ndarray:
     """The translations of a batch, which is filled up to `num` images: the network is compiled for one size."""
+    if not translator.is_free:
+        return translator.batch(pixels)
     filled = np.concatenate([pixels, np.repeat(pixels[:1], num - len(pixels), axis=0)])
     return translator.batch(filled)[: len(pixels)]
 

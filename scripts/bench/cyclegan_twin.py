@@ -44,6 +44,11 @@ class Twin:
         self.optim_D.step()
         return [loss.item() for loss in losses]
 
+    def translate(self, images: np.ndarray) -> np.ndarray:
+        """Images of A, float32 [N, 3, H, W] in [-1, 1], to B."""
+        with torch.no_grad():
+            return self.G_A(torch.from_numpy(images)).numpy()
+
     def _freeze(self, frozen: bool) -> None:
         for network in (self.D_A, self.D_B):
             network.requires_grad_(not frozen)

@@ -7,12 +7,15 @@ from mindspore import Tensor, nn
 
 from mindgan.cyclegan.networks import PatchDiscriminator, PixelDiscriminator, ResnetGenerator, UnetGenerator
 from mindgan.layers.normalisation import InstanceNorm
+from mindgan.layers.torch_layout import to_torch
+from mindgan.runtime import device
 
 pytestmark = pytest.mark.usefixtures("pynative")
 
 
 def shapes(network):
-    return {parameter.name: parameter.shape for parameter in network.get_parameters()}
+    """Names and shapes as PyTorch has them."""
+    return {name: array.shape for name, array in to_torch(network).items()}
 
 
 def num_parameters(network):
@@ -99,7 +102,7 @@ def test_names_of_the_unet_generator():
 
 
 def test_no_two_layers_share_their_weights():
-    weights = [p.asnumpy() for p in ResnetGenerator(3, ngf=2, num_blocks=3).get_parameters() if p.shape == (8, 8, 3, 3)]
+    weights = [p.asnumpy() for p in ResnetGenerator(3, ngf=2, num_blocks=3).get_parameters() if p.shape == (72, 8)]
     assert len({weight.tobytes() for weight in weights}) == 6
 
 
@@ -159,7 +162,7 @@ def seen_pixels(network, size, place):
     plain = nn.SequentialCell([cell for cell in cells if not isinstance(cell, InstanceNorm)])
 
     def score(image):
-        return plain(image)[0, 0, place[0], place[1]]
+        return plain(image.transpose(0, 2, 3, 1))[0, place[0], place[1], 0]
 
     gradient = ms.grad(score)(Tensor(images(1, 3, *size))).asnumpy()[0]
     rows, columns = (np.flatnonzero(np.abs(gradient).max((0, axis))) for axis in (2, 1))
@@ -205,3 +208,14 @@ def test_a_bias_counts_only_where_no_norm_follows():
         gradients = ms.grad(weighted, None, ms.ParameterTuple(biases))(Tensor(images(2, 3, 16, 16)))
         found = [bias.name for bias, gradient in zip(biases, gradients, strict=True) if gradient.asnumpy().any()]
         assert sorted(found) == [f"{name}.bias" for name in counting]
+
+
+@pytest.mark.parametrize("make", GENERATORS, ids=["resnet", "unet"])
+def test_exported_once_it_translates_images_of_any_number_and_size(make, tmp_path):
+    network, path = enlarge(make(3)).set_train(False), tmp_path / "generator.mindir"
+    device.configure("CPU", "graph")
+    ms.export(network, Tensor(shape=[None, 3, None, None], dtype=ms.float32), file_name=str(path), file_format="MINDIR")
+    exported = nn.GraphCell(ms.load(str(path)))
+    for shape in ((1, 3, 16, 24), (3, 3, 40, 32), (1, 3, 16, 24)):
+        batch = Tensor(images(*shape))
+        np.testing.assert_allclose(exported(batch).asnumpy(), network(batch).asnumpy(), atol=1e-6)

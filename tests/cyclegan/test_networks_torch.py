@@ -9,6 +9,7 @@ from mindspore import Tensor
 from mindspore import nn as ms_nn
 
 from mindgan.cyclegan.networks import PatchDiscriminator, PixelDiscriminator, ResnetGenerator, UnetGenerator
+from mindgan.layers.torch_layout import load_torch, to_torch
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; see scripts/bench/requirements.txt")
 restated = importlib.import_module("make_golden_cyclegan")
@@ -77,7 +78,7 @@ class Weighted(ms_nn.Cell):
 
 
 def error(actual, expected, scale):
-    return np.linalg.norm(actual.asnumpy() - expected) / scale
+    return np.linalg.norm(actual - expected) / scale
 
 
 # ours, PyTorch's, and the shape of the images
@@ -98,13 +99,14 @@ def test_names_values_and_gradients(name):
     make_ours, make_theirs, shape = PAIRS[name]
     ours, theirs = make_ours(), make_theirs().double()
     random = np.random.default_rng(1)
-    parameters = {parameter.name: parameter for parameter in ours.get_parameters()}
+    weights = to_torch(ours)
     named = dict(theirs.named_parameters())
-    assert {key: value.shape for key, value in parameters.items()} == {key: (*v.shape,) for key, v in named.items()}
+    assert {key: value.shape for key, value in weights.items()} == {key: (*v.shape,) for key, v in named.items()}
     for key, value in named.items():
         drawn = (0.2 * random.standard_normal(value.shape)).astype(np.float32)
-        parameters[key].set_data(Tensor(drawn))
+        weights[key] = drawn
         value.data = torch.from_numpy(drawn).double()
+    load_torch(ours, weights)
     images = random.uniform(-1, 1, shape).astype(np.float32)
     their_y = theirs(torch.from_numpy(images).double())
     factors = random.standard_normal(their_y.shape).astype(np.float32)
@@ -113,8 +115,9 @@ def test_names_values_and_gradients(name):
     compute = ms.value_and_grad(Weighted(ours), None, ms.ParameterTuple(ours.trainable_params()), has_aux=True)
     (_, our_y), our_grads = compute(Tensor(images), Tensor(factors))
     expected = their_y.detach().numpy()
-    assert error(our_y, expected, np.linalg.norm(expected)) < 1e-5
-    found = dict(zip((parameter.name for parameter in ours.trainable_params()), our_grads, strict=True))
+    assert error(our_y.asnumpy(), expected, np.linalg.norm(expected)) < 1e-5
+    names = [parameter.name for parameter in ours.trainable_params()]
+    found = to_torch(ours, {name: grad.asnumpy() for name, grad in zip(names, our_grads, strict=True)})
     norms = [np.linalg.norm(grad.numpy()) for grad in their_grads]
     for key, grad, norm_of_grad in zip(named, their_grads, norms, strict=True):
         has_true_gradient = norm_of_grad > 1e-9 * max(norms)  # a bias before a norm has none

@@ -8,13 +8,14 @@ import pytest
 from mindspore import Tensor, nn
 
 from mindgan.layers.convolution import Conv2d, ConvTranspose2d
+from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime import device
 
 
-def convolution(x, weight, bias, *, stride, padding):
+def convolution(x, weight, bias, *, stride, padding, pad_mode="constant"):
     """The definition: y[n, o, i, j] is the patch at (i, j) times the weights of o, summed, plus the bias."""
     kernel = weight.shape[2]
-    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)), pad_mode)
     height, width = ((size - kernel) // stride + 1 for size in padded.shape[2:])
     y = np.zeros((len(x), len(weight), height, width))
     for n, o, i, j in np.ndindex(y.shape):
@@ -23,17 +24,27 @@ def convolution(x, weight, bias, *, stride, padding):
     return y
 
 
-def convolution_gradients(x, weight, y_gradient, *, stride, padding):
+def convolution_gradients(x, weight, y_gradient, *, stride, padding, pad_mode="constant"):
     """Of (y * y_gradient).sum() for x, weight and bias: each product of the definition, the other way."""
     kernel = weight.shape[2]
-    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)), pad_mode)
     x_gradient, weight_gradient = np.zeros_like(padded), np.zeros_like(weight)
     for n, o, i, j in np.ndindex(y_gradient.shape):
         rows, columns = slice(i * stride, i * stride + kernel), slice(j * stride, j * stride + kernel)
         x_gradient[n, :, rows, columns] += y_gradient[n, o, i, j] * weight[o]
         weight_gradient[o] += y_gradient[n, o, i, j] * padded[n, :, rows, columns]
-    inner = x_gradient[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
-    return inner, weight_gradient, y_gradient.sum((0, 2, 3))
+    return unpadded(x_gradient, padding, pad_mode), weight_gradient, y_gradient.sum((0, 2, 3))
+
+
+def unpadded(gradient, padding, pad_mode):
+    """Of the padded image to that of the image: what lies in a mirror belongs to the pixel that it mirrors."""
+    num, channels, height, width = gradient.shape
+    inner = np.zeros((num, channels, height - 2 * padding, width - 2 * padding))
+    pixels = np.arange(inner[0, 0].size).reshape(inner.shape[2:])
+    sources = np.pad(pixels, padding, pad_mode, **({"constant_values": -1} if pad_mode == "constant" else {}))
+    for i, j in np.argwhere(sources >= 0):
+        inner[:, :, sources[i, j] // inner.shape[3], sources[i, j] % inner.shape[3]] += gradient[:, :, i, j]
+    return inner
 
 
 def transposed_convolution(x, weight, bias):
@@ -59,14 +70,14 @@ def transposed_gradients(x, weight, y_gradient):
 
 
 class Weighted(nn.Cell):
-    """(layer(x) * factors).sum(), whose gradients are those of the layer for the output gradient `factors`."""
+    """(layer(x) * factors).sum(), whose gradients are those of the layer for the output gradient `factors`; NCHW."""
 
     def __init__(self, layer):
         super().__init__(auto_prefix=False)
         self.layer = layer
 
     def construct(self, x, factors):
-        y = self.layer(x)
+        y = self.layer(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
         return (y * factors).sum(), y
 
 
@@ -82,10 +93,10 @@ class Gradients(nn.Cell):
 
 
 def disturb(layer, random):
-    """Weights and biases of about one."""
-    for parameter in layer.get_parameters():
-        parameter.set_data(Tensor(random.standard_normal(parameter.shape).astype(np.float32)))
-    return layer.weight.asnumpy().astype(np.float64), layer.bias.asnumpy().astype(np.float64)
+    """Weights and biases of about one; PyTorch's layouts."""
+    arrays = {name: random.standard_normal(array.shape).astype(np.float32) for name, array in to_torch(layer).items()}
+    load_torch(layer, arrays)
+    return arrays["weight"].astype(np.float64), arrays["bias"].astype(np.float64)
 
 
 def assert_close(actual, expected):
@@ -93,12 +104,13 @@ def assert_close(actual, expected):
     assert np.linalg.norm(actual - expected) <= 2e-6 * np.linalg.norm(expected)
 
 
-def computed(gradients, x, factors):
-    """As arrays: the value; the gradients for x, weight and bias."""
+def computed(layer, gradients, x, factors):
+    """As arrays: the value; the gradients for x, weight and bias, in PyTorch's layouts."""
     (_, y), (x_gradient, (weight_gradient, bias_gradient)) = gradients(
         *(Tensor(array.astype(np.float32)) for array in (x, factors))
     )
-    return [tensor.asnumpy() for tensor in (y, x_gradient, weight_gradient, bias_gradient)]
+    grads = to_torch(layer, {"weight": weight_gradient.asnumpy(), "bias": bias_gradient.asnumpy()})
+    return [y.asnumpy(), x_gradient.asnumpy(), grads["weight"], grads["bias"]]
 
 
 def rounded(random, *shape):
@@ -150,9 +162,34 @@ def test_convolution(shape, settings, mode):
         y = convolution(x, weight, bias, stride=stride, padding=padding)
         factors = rounded(random, *y.shape)
         expected = (y, *convolution_gradients(x, weight, factors, stride=stride, padding=padding))
-        for actual, right in zip(computed(gradients, x, factors), expected, strict=True):
+        for actual, right in zip(computed(layer, gradients, x, factors), expected, strict=True):
             assert_close(actual, right)
     assert len(gradients.compile_cache) == (mode == "graph")
+
+
+# all that the networks use, narrowing or not, and the widest margin that an image has a mirror for
+REFLECTED = [
+    ((1, 3, 12, 9), (5, 7, 1, 3)),
+    ((2, 6, 8, 7), (3, 7, 1, 3)),
+    ((3, 4, 5, 6), (4, 3, 1, 1)),
+    ((1, 4, 2, 3), (1, 3, 1, 1)),
+    ((2, 2, 4, 5), (3, 5, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("shape", "settings"), REFLECTED, ids=str)
+def test_convolution_of_a_mirrored_image(shape, settings, mode):
+    out_channels, kernel, stride, padding = settings
+    random = np.random.default_rng(8)
+    layer = Conv2d(shape[1], out_channels, kernel, stride=stride, padding=padding, is_reflected=True)
+    weight, bias = disturb(layer, random)
+    how = {"stride": stride, "padding": padding, "pad_mode": "reflect"}
+    x = rounded(random, *shape)
+    y = convolution(x, weight, bias, **how)
+    factors = rounded(random, *y.shape)
+    expected = (y, *convolution_gradients(x, weight, factors, **how))
+    for actual, right in zip(computed(layer, Gradients(layer), x, factors), expected, strict=True):
+        assert_close(actual, right)
 
 
 @pytest.mark.parametrize("kernel", [3, 4])
@@ -167,7 +204,7 @@ def test_transposed_convolution(shape, out_channels, kernel, mode):
         y = transposed_convolution(x, weight, bias)
         factors = rounded(random, *y.shape)
         expected = (y, *transposed_gradients(x, weight, factors))
-        for actual, right in zip(computed(gradients, x, factors), expected, strict=True):
+        for actual, right in zip(computed(layer, gradients, x, factors), expected, strict=True):
             assert_close(actual, right)
     assert len(gradients.compile_cache) == (mode == "graph")
 
@@ -177,9 +214,9 @@ def test_the_transposed_convolution_is_the_transpose_of_the_convolution(kernel, 
     """<A x, y> = <x, A' y> for a convolution of stride 2 and its transpose with the same weights."""
     random = np.random.default_rng(3)
     down, up = Conv2d(4, 6, kernel, stride=2, padding=1), ConvTranspose2d(6, 4, kernel)
-    disturb(down, random)
-    up.weight.set_data(down.weight)
-    x, y = rounded(random, 2, 4, 10, 6), rounded(random, 2, 6, 5, 3)
+    weight, _ = disturb(down, random)
+    load_torch(up, {"weight": weight})
+    x, y = rounded(random, 2, 10, 6, 4), rounded(random, 2, 5, 3, 6)
     down.bias.set_data(Tensor(np.zeros(6, np.float32)))
     there = (down(Tensor(x.astype(np.float32))).asnumpy() * y).sum()
     back = (up(Tensor(y.astype(np.float32))).asnumpy() * x).sum()
@@ -187,18 +224,22 @@ def test_the_transposed_convolution_is_the_transpose_of_the_convolution(kernel, 
 
 
 @pytest.mark.parametrize(
-    "make", [lambda adds: Conv2d(3, 2, 3, adds_bias=adds), lambda adds: ConvTranspose2d(3, 2, 3, adds_bias=adds)]
+    ("make", "factors_shape"),
+    [
+        (lambda adds: Conv2d(3, 2, 3, adds_bias=adds), (2, 2, 3, 4)),
+        (lambda adds: ConvTranspose2d(3, 2, 3, adds_bias=adds), (2, 2, 10, 12)),
+    ],
 )
-def test_without_a_bias_it_counts_for_nothing(make, mode):
+def test_without_a_bias_it_counts_for_nothing(make, factors_shape, mode):
     random = np.random.default_rng(4)
     with_bias, without = make(True), make(False)
     _, bias = disturb(with_bias, random)
     without.weight.set_data(with_bias.weight)
     without.bias.set_data(with_bias.bias)
     x = rounded(random, 2, 3, 5, 6)
-    factors = rounded(random, *with_bias(Tensor(x.astype(np.float32))).shape)
-    y, *grads, bias_gradient = computed(Gradients(with_bias), x, factors)
-    plain_y, *plain_grads, no_gradient = computed(Gradients(without), x, factors)
+    factors = rounded(random, *factors_shape)
+    y, *grads, bias_gradient = computed(with_bias, Gradients(with_bias), x, factors)
+    plain_y, *plain_grads, no_gradient = computed(without, Gradients(without), x, factors)
     np.testing.assert_allclose(plain_y + bias[:, None, None], y, atol=1e-5)
     for gradient, plain_gradient in zip(grads, plain_grads, strict=True):
         np.testing.assert_array_equal(gradient, plain_gradient)
@@ -226,12 +267,6 @@ def test_weights_follow_the_seed():
         np.testing.assert_array_equal(one, again)
         assert not np.array_equal(one, different)
     assert not np.array_equal(first[0], first[1])  # every layer has its own
-
-
-def test_layouts_and_names_are_pytorchs():
-    layers = Conv2d(3, 5, 4), ConvTranspose2d(3, 5, 4)
-    shapes = [{value.name: value.shape for value in layer.get_parameters()} for layer in layers]
-    assert shapes == [{"weight": (5, 3, 4, 4), "bias": (5,)}, {"weight": (3, 5, 4, 4), "bias": (5,)}]
 
 
 def test_every_kernel_stride_and_batch_size_is_covered():
