@@ -70,14 +70,20 @@ def export_generator(
 
 
 def export_image_network(
-    network: nn.Cell, path: Path, image_shape: tuple[int, int, int], *, say: Callable[[str], None] = print
+    network: nn.Cell,
+    path: Path,
+    image_shape: tuple[int, int, int],
+    *,
+    multiple: int | None = None,
+    say: Callable[[str], None] = print,
 ) -> float:
     """Writes a network from images to images to a MindIR file, if a fresh process computes the same from it.
 
     Args:
         network: a Cell from images [N, C, H, W] to images.
-        path: where to.
+        path: where to; the file takes any batch size.
         image_shape: (C, H, W) of the images.
+        multiple: what H and W have to be multiples of, px, where the file is to take any such size; None for one size.
         say: is told the largest difference.
 
     Returns:
@@ -86,8 +92,15 @@ def export_image_network(
     Raises:
         UserError: as of `export_generator`.
     """
-    images = randomness.generator(0, "export").uniform(-1, 1, (1, *image_shape)).astype(np.float32)
-    return _export_compared(network, path, (1, *image_shape), {"one": images}, "mindir", say)
+    channels = image_shape[0]
+    compared = [(1, *image_shape)]
+    shape: tuple[int | None, ...] = (None, *image_shape)
+    if multiple is not None:
+        shape = (None, channels, None, None)
+        compared.append((2, channels, 2 * multiple, 3 * multiple))
+    draw = randomness.generator(0, "export")
+    inputs = {f"images{index}": draw.uniform(-1, 1, size).astype(np.float32) for index, size in enumerate(compared)}
+    return _export_compared(network, path, shape, inputs, "mindir", say)
 
 
 def _export_compared(

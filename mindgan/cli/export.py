@@ -70,8 +70,8 @@ def _export_cyclegan(options: Options, source: Path, folder: Path) -> None:
     out = _out(options, folder / f"CYcleGan_{options.direction}.mindir")
     print(f"exporting {saved.path}")
     kind = saved.architecture
-    shape = (kind.image_channel, kind.image_height, kind.image_width)
-    export_image_network(saved.generator(options.direction), out, shape)
+    generator = saved.generator(options.direction)
+    export_image_network(generator, out, kind.image_shape, multiple=kind.free_multiple)
 
 
 def _export_digits(options: Options, source: Path, folder: Path) -> None:

@@ -46,6 +46,19 @@ class Architecture:
         """What height and width of an image must be multiples of, px."""
         return 2 ** UNET_LEVELS.get(self.generator, 2)
 
+    @property
+    def free_multiple(self) -> int | None:
+        """What an exported file's image sizes are multiples of; None for UNets, whose files have one size.
+
+        A file does not tell its multiple, so 4 is what everybody may rely on.
+        """
+        return None if self.generator in UNET_LEVELS else self.multiple
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images it was trained on."""
+        return self.image_channel, self.image_height, self.image_width
+
     def make_generator(self) -> nn.Cell:
         """A generator of its kind."""
         if self.generator in UNET_LEVELS:

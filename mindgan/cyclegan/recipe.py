@@ -52,13 +52,13 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     run.check()
     target = device.configure(config.device_target, config.mode)
     saved = resume.read(config.resume) if config.resume else None
-    domains = prepare.find(config, say=console.say)
-    prepare.require_apart(run, config, domains)
-    make_batches(domains, config)  # says whether there are enough images for a batch
+    found = prepare.find(config, say=console.say)
+    prepare.require_apart(run, config, found)
+    make_batches(found, config)  # says whether there are enough images for a batch
     run.create()  # only now: whatever is wrong with the data leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
-    domains = prepare.validated(config, run, domains, say=console.say)
+    domains = prepare.validated(config, run, found, say=console.say)
     batches = make_batches(domains, config)
     state = make_state(config)
     state.about = _about(config, domains)
@@ -72,7 +72,8 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
             raise UserError(
                 f"--resume {config.resume} has {epochs} epochs behind it, and --max_epoch is {config.max_epoch}; use more"
             )
-    _write_config(run, config, domains, batches, target)
+    data = f"{shown(found.source.source)} to {shown(found.target.source)}"
+    _write_config(run, config, data, domains, batches, target)
     console.say(f"training on {target}: {batches.steps_per_epoch} steps an epoch; see {run.root}")
     if not _train(run, config, state, batches, domains.source, console):
         return None
@@ -193,18 +194,15 @@ def _drawing(run: RunDirectory, config: CycleGanConfig, state: TrainState, sourc
 def _saving(run: RunDirectory, config: CycleGanConfig, state: TrainState, console: Console) -> Callable[[int], object]:
     """Saves the model of ModelArts' operator after an epoch counted from 0: .ckpt of all networks, .mindir of G_A."""
     networks = {name: state.cells[name] for name in NETWORKS}
+    architecture = Architecture.of(config)
 
     def save(epoch: int) -> None:
-        checkpoints.save(
-            run.operator_model(epoch + 1, ".ckpt"),
-            networks,
-            Architecture.of(config),
-            nimg=state.nimg,
-            about=state.about,
-        )
+        path = run.operator_model(epoch + 1, ".ckpt")
+        checkpoints.save(path, networks, architecture, nimg=state.nimg, about=state.about)
         run.keep_operator_checkpoints(config.keep)
         path = run.operator_model(epoch + 1, ".mindir")
-        export_image_network(networks["G_A"], path, (config.image_channel, *config.size), say=console.say)
+        shape, multiple = architecture.image_shape, architecture.free_multiple
+        export_image_network(networks["G_A"], path, shape, multiple=multiple, say=console.say)
 
     return save
 
@@ -217,11 +215,11 @@ def _about(config: CycleGanConfig, domains: Domains) -> dict[str, str]:
 
 
 def _write_config(
-    run: RunDirectory, config: CycleGanConfig, domains: Domains, batches: UnpairedBatches, target: str
+    run: RunDirectory, config: CycleGanConfig, data: str, domains: Domains, batches: UnpairedBatches, target: str
 ) -> None:
     about = {
         "family": "cyclegan",
-        "data": f"{shown(domains.source.source)} to {shown(domains.target.source)}",
+        "data": data,
         "num_source": len(domains.source),
         "num_target": len(domains.target),
         "nimg_per_epoch": batches.nimg_per_epoch,

@@ -7,6 +7,7 @@ is in files, 256 bytes a pixel of the image with 64 channels.
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,9 @@ class Stream:
     def _normalised(self, x: np.ndarray) -> np.ndarray:
         num = x.shape[0] * x.shape[1]
         mean = sum(x[rows].sum((0, 1), dtype=np.float64) for rows in _bands(x)) / num
-        variance = sum(np.square(x[rows] - mean).sum((0, 1)) for rows in _bands(x)) / num
-        scale = (1 / np.sqrt(variance + EPS)).astype(np.float32)
         shift = np.asarray(mean, np.float32)
+        variance = sum(np.square(x[rows] - shift).sum((0, 1), dtype=np.float64) for rows in _bands(x)) / num
+        scale = np.asarray(1 / np.sqrt(variance + EPS), np.float32)
         return self._map(lambda rows: (rows - shift) * scale, x)
 
     def _convolved(self, cell: Conv2d | ConvTranspose2d, x: np.ndarray) -> np.ndarray:
@@ -123,17 +124,26 @@ Draw = Callable[[Corner, Corner], np.ndarray]
 
 
 def _convolution(cell: Conv2d, x: np.ndarray) -> Draw:
-    bare = Conv2d(cell.in_channels, cell.out_channels, cell.kernel_size, stride=cell.stride, adds_bias=cell.adds_bias)
-    bare.weight, bare.bias = cell.weight, cell.bias
-
     def draw(corner: Corner, shape: Corner) -> np.ndarray:
         places = [
             np.arange(num * cell.stride - cell.stride + cell.kernel_size) + start * cell.stride - cell.padding
             for start, num in zip(corner, shape, strict=True)
         ]
-        return bare(Tensor(_padded(x, *places, is_reflected=cell.is_reflected)[None])).asnumpy()[0]
+        part = Tensor(_padded(x, *places, is_reflected=cell.is_reflected)[None])
+        with _without_padding(cell):
+            return cell(part).asnumpy()[0]
 
     return draw
+
+
+@contextmanager
+def _without_padding(cell: Conv2d) -> Iterator[None]:
+    """In PyNative mode: what a tile needs around it is part of it."""
+    padding, cell.padding = cell.padding, 0
+    try:
+        yield
+    finally:
+        cell.padding = padding
 
 
 def _padded(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, is_reflected: bool) -> np.ndarray:
