@@ -14,6 +14,7 @@ import numpy as np
 from mindspore import Tensor, nn
 
 from mindgan.cyclegan.networks import ResnetBlock, UnetBlock
+from mindgan.layers import native
 from mindgan.layers.convolution import Conv2d, ConvTranspose2d
 from mindgan.layers.normalisation import EPS, InstanceNorm
 
@@ -139,11 +140,15 @@ def _convolution(cell: Conv2d, x: np.ndarray) -> Draw:
 @contextmanager
 def _without_padding(cell: Conv2d) -> Iterator[None]:
     """In PyNative mode: what a tile needs around it is part of it."""
-    padding, cell.padding = cell.padding, 0
+    padding, convolve = cell.padding, cell.native
+    cell.padding = 0
+    if convolve is not None:
+        options = {"stride": cell.stride, "padding": 0, "is_reflected": False, "is_narrowing": cell.is_narrowing}
+        cell.native = native.Convolution(convolve.shape, **options)
     try:
         yield
     finally:
-        cell.padding = padding
+        cell.padding, cell.native = padding, convolve
 
 
 def _padded(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, is_reflected: bool) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 On CPUs with AVX-512 MindSpore 2.10's own convolution falls back to a reference kernel, up to a hundred times slower,
 unless ONEDNN_MAX_CPU_ISA says AVX2 before the first operation of the process, which slows every matrix product down.
-With channels last a patch is a few rows of the image's matrix, which are gathered at the speed of copying.
+With channels last a patch is a few rows of the image's matrix, which are gathered at the speed of copying. On other
+devices MindSpore's own convolutions do the work: native.py.
 
 Weights are kept as the matrices of these products, as to turn PyTorch's layout costs a step a tenth of its time; they
 have its names, `weight` and `bias`, and torch_layout.py brings them into its layout.
@@ -13,7 +14,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
-from mindgan.layers import places
+from mindgan.layers import native, places
 
 WEIGHT_DEVIATION = 0.02  # of the normal initialisation that GANs use since DCGAN (Radford et al. 2016, section 3)
 
@@ -59,9 +60,17 @@ class Conv2d(nn.Cell):
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
         self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
         self.multiply_patches = PatchProduct()
+        shape = in_channels, kernel_size, out_channels
+        options = {"stride": stride, "padding": padding, "is_reflected": is_reflected}
+        self.native = None
+        if native.is_wanted():
+            self.native = native.Convolution(shape, is_narrowing=self.is_narrowing, **options)
 
     def construct(self, x: Tensor) -> Tensor:
-        y = self._narrowing(x) if self.is_narrowing else self._usual(x)
+        if self.native is not None:
+            y = self.native(x, self.weight)
+        else:
+            y = self._narrowing(x) if self.is_narrowing else self._usual(x)
         return y + self.bias if self.adds_bias else y
 
     def _usual(self, x: Tensor) -> Tensor:
@@ -119,13 +128,19 @@ class ConvTranspose2d(nn.Cell):
         self.weight = normal_weight(in_channels, kernel_size**2 * out_channels)
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
         self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
+        self.native = None
+        if native.is_wanted():
+            self.native = native.TransposedConvolution((in_channels, kernel_size, out_channels))
 
     def construct(self, x: Tensor) -> Tensor:
+        y = self._product(x) if self.native is None else self.native(x, self.weight)
+        return y + self.bias if self.adds_bias else y
+
+    def _product(self, x: Tensor) -> Tensor:
         num, height, width, _ = x.shape
         products = self.multiply(x.reshape(-1, self.in_channels), self.weight)  # [N H W, k k O]
         where = places.targets((num, height, width), tuple(range(-1, self.kernel_size - 1)), 2, (2 * height, 2 * width))
-        y = self.sum_overlaps(products, where, (num, 2 * height, 2 * width, self.out_channels))
-        return y + self.bias if self.adds_bias else y
+        return self.sum_overlaps(products, where, (num, 2 * height, 2 * width, self.out_channels))
 
 
 class PatchProduct(nn.Cell):
