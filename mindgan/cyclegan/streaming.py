@@ -143,8 +143,9 @@ def _without_padding(cell: Conv2d) -> Iterator[None]:
     padding, convolve = cell.padding, cell.native
     cell.padding = 0
     if convolve is not None:
-        options = {"stride": cell.stride, "padding": 0, "is_reflected": False, "is_narrowing": cell.is_narrowing}
-        cell.native = native.Convolution(convolve.shape, **options)
+        cell.native = native.Convolution(
+            convolve.shape, stride=cell.stride, padding=0, is_reflected=False, is_narrowing=cell.is_narrowing
+        )
     try:
         yield
     finally:

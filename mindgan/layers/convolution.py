@@ -60,11 +60,15 @@ class Conv2d(nn.Cell):
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
         self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
         self.multiply_patches = PatchProduct()
-        shape = in_channels, kernel_size, out_channels
-        options = {"stride": stride, "padding": padding, "is_reflected": is_reflected}
         self.native = None
         if native.is_wanted():
-            self.native = native.Convolution(shape, is_narrowing=self.is_narrowing, **options)
+            self.native = native.Convolution(
+                (in_channels, kernel_size, out_channels),
+                stride=stride,
+                padding=padding,
+                is_reflected=is_reflected,
+                is_narrowing=self.is_narrowing,
+            )
 
     def construct(self, x: Tensor) -> Tensor:
         if self.native is not None:
