@@ -14,7 +14,8 @@ COMMANDS = [row for row in re.findall(r"(?:mindgan/)?scripts/run_gan\.sh ([^`\n]
 
 
 def test_the_commands_were_found():
-    assert {row.split()[0] for row in COMMANDS} == {"mnist", "generate", "metrics", "export", "render", "data"}
+    commands = {"mnist", "cyclegan", "translate", "generate", "metrics", "export", "render", "data", "import"}
+    assert {row.split()[0] for row in COMMANDS} == commands
 
 
 @pytest.mark.parametrize("command", COMMANDS)
