@@ -4,7 +4,8 @@
     python scripts/sync_tutorials.py --execute     # and runs them, MINDGAN_TUTORIAL_SIZE says how much
     python scripts/sync_tutorials.py --check       # writes nothing; exit code 1 when a notebook is out of step
 
-A notebook runs in the folder of the tutorials, or in --folder, where MNIST_Data and result_tutorial are looked for.
+Names, such as 02_cyclegan, choose some of them. A notebook runs in the folder of the tutorials, or in --folder, where
+MNIST_Data and result_tutorial are looked for.
 """
 
 import argparse
@@ -158,9 +159,9 @@ def sync(source: Path, *, run_in: Path | None) -> str:
     return f"{path.relative_to(ROOT)}: {done}"
 
 
-def check() -> int:
+def check(chosen: Sequence[Path]) -> int:
     """Exit code 1 when a notebook is out of step, each named."""
-    late = [source for source in sources() if not in_step(source)]
+    late = [source for source in chosen if not in_step(source)]
     for source in late:
         print(f"{source.name} and its notebook differ; run: python scripts/sync_tutorials.py")
     return 1 if late else 0
@@ -169,13 +170,18 @@ def check() -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 1 when a notebook is out of step or not fit to be kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = {source.stem: source for source in sources()}
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of a tutorial: {', '.join(known)} (default: all)")
     parser.add_argument("--execute", action="store_true", help="run the notebooks and store their outputs")
     parser.add_argument("--check", action="store_true", help="only compare; exit code 1 when cells differ")
     parser.add_argument("--folder", type=Path, default=TUTORIALS, help="where notebooks run (default: tutorials)")
     options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in known]:
+        parser.error(f"there is no tutorial {unknown[0]}; there are {', '.join(known)}")
+    chosen = [known[name] for name in options.names or known]
     if options.check:
-        return check()
-    for source in sources():
+        return check(chosen)
+    for source in chosen:
         try:
             print(sync(source, run_in=options.folder if options.execute else None))
         except BadOutput as error:

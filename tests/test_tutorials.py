@@ -9,7 +9,10 @@ import pytest
 import sync_tutorials
 
 SOURCES = sync_tutorials.sources()
-# What the lesson must have computed, asked of the kernel after the last cell.
+LOSS_NAMES = ("G_A", "cycle_A", "idt_A", "G_B", "cycle_B", "idt_B", "D_A", "D_B")  # columns of the lesson's tables
+# What a lesson writes by hand; everything else comes from the package.
+HANDMADE = {"01_mnist_gan": ["class HandmadeGenerator", "class HandmadeDiscriminator"], "02_cyclegan": []}
+# What the lessons must have computed, asked of the kernel after the last cell.
 ASK_MNIST = """
 import json
 print(json.dumps({
@@ -29,6 +32,30 @@ print(json.dumps({
     "walk": list(walk.shape),
     "export": [difference, mindir_difference],
 }))
+"""
+ASK_CYCLEGAN = """
+import json
+print(json.dumps({
+    "norm": float(norm_difference),
+    "field": field,
+    "seen": int(is_seen.sum()),
+    "by_hand": list(by_hand.values()),
+    "package": list(by_package.values()),
+    "moves": list(table.values()),
+    "step": [hand_losses, package_losses],
+    "weights": weight_difference,
+    "recorded": [stats[0][name] for name in LOSS_NAMES],
+    "final": list(final.values()),
+    "pool": pool_agrees,
+    "complete": complete,
+    "epochs": len(frames),
+    "retrieval": [right_share, package_share],
+    "errors": [translation_error, doing_nothing, cycle_error, guess_error],
+    "tiles": tile_difference,
+    "drawn": list(drawn.shape),
+    "generators": generator_errors,
+    "warnings": found_warnings,
+}, default=float))
 """
 
 
@@ -57,7 +84,12 @@ def one_source(tmp_path, monkeypatch):
 
 
 def test_there_are_tutorials():
-    assert [source.stem for source in SOURCES] == ["01_mnist_gan"]
+    assert [source.stem for source in SOURCES] == ["01_mnist_gan", "02_cyclegan"]
+
+
+def test_readme_names_every_tutorial():
+    readme = (sync_tutorials.TUTORIALS / "README.md").read_text(encoding="utf-8")
+    assert all(f"| [{source.stem}]({source.stem}.ipynb) |" in readme for source in SOURCES)
 
 
 def test_notebooks_are_in_step():
@@ -81,9 +113,8 @@ def test_notebooks_are_small_and_tell_nothing_of_a_machine(stored):
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_a_lesson_redefines_nothing(source):
-    """Two networks are written by hand; everything else comes from the package."""
     classes = [line.split("(")[0] for line in source.read_text(encoding="utf-8").splitlines() if line[:6] == "class "]
-    assert classes == ["class HandmadeGenerator", "class HandmadeDiscriminator"]
+    assert classes == HANDMADE[source.stem]
 
 
 def test_check_sees_a_changed_cell(one_source, capsys):
@@ -94,6 +125,18 @@ def test_check_sees_a_changed_cell(one_source, capsys):
     capsys.readouterr()
     assert sync_tutorials.main(["--check"]) == 1
     assert "01_one.py and its notebook differ" in capsys.readouterr().out
+
+
+def test_names_choose(one_source, capsys):
+    other = one_source.with_name("02_other.py")
+    other.write_text(one_source.read_text())
+    assert sync_tutorials.main(["02_other"]) == 0
+    assert [path.name for path in one_source.parent.glob("*.ipynb")] == ["02_other.ipynb"]
+    assert sync_tutorials.main(["--check", "02_other"]) == 0
+    assert sync_tutorials.main(["--check", "01_one"]) == 1
+    with pytest.raises(SystemExit):
+        sync_tutorials.main(["03_none"])
+    assert "there is no tutorial 03_none; there are 01_one, 02_other" in capsys.readouterr().err
 
 
 def test_outputs_stay_until_code_changes(one_source):
@@ -151,16 +194,24 @@ def test_large_notebooks_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """The first tutorial run at its smoke size in a folder of its own: the notebook, the folder, what it computed."""
+def run_smoke(source, question, folder):
+    """A tutorial run at its smoke size in a folder of its own: the notebook, the folder, what it computed."""
     pytest.importorskip("nbclient", reason="nbclient is not installed; pip install 'mindgan[dev]'")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed; pip install 'mindgan[dev]'")
-    folder = tmp_path_factory.mktemp("a tutorial")
-    notebook = sync_tutorials.notebook_from(SOURCES[0])
-    notebook.cells.append(code_cell(ASK_MNIST))
+    notebook = sync_tutorials.notebook_from(source)
+    notebook.cells.append(code_cell(question))
     sync_tutorials.execute(notebook, folder, size="smoke")
     return notebook, folder, json.loads(notebook.cells[-1].outputs[0].text)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    return run_smoke(SOURCES[0], ASK_MNIST, tmp_path_factory.mktemp("a tutorial"))
+
+
+@pytest.fixture(scope="module")
+def smoke_cyclegan(tmp_path_factory):
+    return run_smoke(SOURCES[1], ASK_CYCLEGAN, tmp_path_factory.mktemp("second tutorial"))
 
 
 @pytest.mark.slow
@@ -205,3 +256,58 @@ def test_pictures_and_export_make_sense(smoke):
     assert max(values["export"]) < 1e-4
     on_real, on_fake = values["verdicts"]
     assert 0 < on_fake < on_real < 1
+
+
+@pytest.mark.slow
+def test_cyclegan_runs_from_top_to_bottom(smoke_cyclegan):
+    notebook, folder, values = smoke_cyclegan
+    sync_tutorials.check_outputs(notebook)
+    assert values["complete"] is True
+    assert values["epochs"] == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["result_tutorial"]  # no litter
+    run = folder / "result_tutorial/outlines_smoke"
+    assert (run / "model/CYcleGan_epoch_1.mindir").is_file()
+    assert len((run / "output_0.manifest").read_text().splitlines()) == len(list((run / "Data").iterdir()))
+
+
+@pytest.mark.slow
+def test_what_cyclegan_does_by_hand_is_what_the_package_does(smoke_cyclegan):
+    _, _, values = smoke_cyclegan
+    assert values["norm"] < 1e-4
+    assert values["by_hand"] == pytest.approx(values["package"], rel=1e-4)
+    mine, packaged = values["step"]
+    assert mine == pytest.approx(values["by_hand"], rel=1e-4)  # the pool still shows every fake as it is
+    assert mine == pytest.approx(packaged, rel=1e-5)
+    assert mine == pytest.approx(values["recorded"], rel=1e-4)  # the training began with that step
+    assert values["weights"] < 1e-5
+    assert values["pool"] is True
+    found, packaged = values["retrieval"]
+    assert found == pytest.approx(packaged, abs=0.01)  # equal distances are shared
+
+
+@pytest.mark.slow
+def test_patches_and_sizes_are_as_the_cyclegan_lesson_says(smoke_cyclegan):
+    _, _, values = smoke_cyclegan
+    assert values["field"] == values["seen"] == 70
+    assert values["tiles"] <= 1
+    assert values["drawn"] == [3, 32, 221]
+
+
+@pytest.mark.slow
+def test_cyclegan_losses_behave_as_the_lesson_says(smoke_cyclegan):
+    _, _, values = smoke_cyclegan
+    at_start, after_g, after_d = (dict(zip(LOSS_NAMES, losses, strict=True)) for losses in values["moves"])
+    for name in ("cycle_A", "idt_A", "cycle_B", "idt_B"):
+        assert after_g[name] < at_start[name]
+        assert after_d[name] == pytest.approx(after_g[name])  # discriminators have no part in them
+    for name in ("D_A", "D_B"):
+        assert after_d[name] < after_g[name]
+    assert np.all(np.isfinite(values["final"]))
+    copies, inverts, draws_one, trained = values["generators"].values()
+    assert copies[:2] == [0, 0]
+    assert inverts[0] == 0
+    assert inverts[1] > draws_one[1] > 0
+    assert draws_one[0] > 0
+    assert trained[0] == pytest.approx(10 * values["errors"][2])
+    assert np.all(np.isfinite(values["errors"]))
+    assert values["warnings"] == []
