@@ -203,9 +203,7 @@ class CycleGanConfig(DeviceOptions):
             _require_power_of_two(name, value, self.least_size)
             largest = getattr(self, f"image_max_{side}")
             if largest != -1 and largest < 1:
-                raise UserError(
-                    f"--image_max_{side} {largest} is no size; use a number of pixels, or -1 for any size"
-                )
+                raise UserError(f"--image_max_{side} {largest} is no size; use a number of pixels, or -1 for any size")
             load = getattr(self, f"load_{side}")
             if load and load < value:
                 raise UserError(f"--load_{side} {load} is smaller than --{name} {value}; use more, or 0")

@@ -70,7 +70,7 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
         resume.go_on(saved, state, say=console.say)
         if (epochs := state.nimg // batches.nimg_per_epoch) >= config.max_epoch:
             raise UserError(
-                f"--resume {config.resume} has {epochs} epochs behind it, and --max_epoch is {config.max_epoch}; use more"
+                f"--resume {config.resume} has {epochs} epochs behind it; use --max_epoch {epochs + 1} or more"
             )
     data = f"{shown(found.source.source)} to {shown(found.target.source)}"
     _write_config(run, config, data, domains, batches, target)

@@ -52,10 +52,12 @@ def go_on(saved: Saved, state: TrainState, *, say: Callable[[str], None]) -> Non
         return
     whole = RunDirectory(saved.path.parent.parent).state(saved.nimg)
     try:
-        arrays, nimg, _ = checkpoint.read_state(whole)
+        arrays, nimg, about = checkpoint.read_state(whole)
+        if about != state.about:
+            raise ValueError(f"{whole} is of another run")
         state.load(arrays, nimg)
         say(f"going on from {whole} after {nimg} images, optimisers and pools included")
-    except ValueError:  # not there, or damaged
+    except ValueError:  # not there, damaged, or beside a checkpoint that was copied there
         saved.fill({name: state.cells[name] for name in NETWORKS})
         state.nimg = saved.nimg
         say(f"going on from {saved.path} after {saved.nimg} images; optimisers and pools begin anew")

@@ -120,6 +120,6 @@ def _load_mindir(path: Path, direction: Direction) -> Translator:
     if len(shape) != 4 or shape[1] not in (1, 3):
         raise UserError(f"{path} takes an input of shape {shape}, not images [N, C, H, W]")
     is_free = shape[2] < 0
-    if shape[0] != 1 and not (is_free and shape[0] < 0):
+    if shape[0] > 1:
         raise UserError(f"{path} takes {shape[0]} images at once; export it for one")
     return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, is_free, cell)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mindgan.cyclegan import prepare
 from mindgan.cyclegan import recipe as cyclegan_recipe
+from mindgan.cyclegan.checkpoints import Direction
 from mindgan.cyclegan.config import CycleGanConfig
 from mindgan.cyclegan.translate import Translator, load_translator
 from mindgan.data.decode import decode_item
@@ -54,9 +55,10 @@ def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> 
     device.configure(config.device_target, config.mode)
     load_translator("--resume", config.resume, config.direction)  # what is wrong with it is said before any work
     if config.data_url is None:
-        images = prepare.find(config, say=console.say).source
+        domains = prepare.find(config, say=console.say)
+        images = domains.source if config.direction == "AtoB" else domains.target
     else:
-        images = list_images(config.data_url, option=SOURCE_OPTION)
+        images = _of_direction(list_images(config.data_url, option=SOURCE_OPTION), config.direction)
     images.require(1)
     if config.data_url is not None:
         prepare.require_set_apart(run, images)
@@ -66,6 +68,13 @@ def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> 
     if config.do_validation and config.data_url is not None:
         images = prepare.validated_source(config, run, images, say=console.say)
     return images
+
+
+def _of_direction(images: ImageSet, direction: Direction) -> ImageSet:
+    """Of a folder of both domains the one that is translated; otherwise all."""
+    part = {"AtoB": "traina", "BtoA": "trainb"}[direction]
+    folders = [folder for folder in images.folders if folder.casefold() == part]
+    return images.under(folders[0]) if folders else images
 
 
 def _translate_all(
@@ -82,7 +91,7 @@ def _translate_all(
     """
     size = config.size if translator.is_free else translator.size
     translator.require_size(size)
-    _begin(run, _mark(translator, images, size, config.direction))
+    _begin(run, _mark(translator, images, size, config))
     num_batches = -(-len(images) // config.batch_size)
     console.say(f"translating {len(images)} images into {run.data}")
     console.start_bar(num_batches, 0)
@@ -109,15 +118,18 @@ def _translated(translator: Translator, pixels: np.ndarray, num: int) -> np.ndar
     return translator.batch(filled)[: len(pixels)]
 
 
-def _mark(translator: Translator, images: ImageSet, size: tuple[int, int], direction: str) -> dict[str, object]:
-    """What the translations depend on."""
-    names = hashlib.sha256("\n".join(f"{item.name!r} {item.num_bytes}" for item in images.items).encode())
+def _mark(translator: Translator, images: ImageSet, size: tuple[int, int], config: CycleGanConfig) -> dict[str, object]:
+    """What the translations and their names depend on."""
+    sha = hashlib.sha256()
+    for item in images.items:
+        sha.update(hashlib.sha256(item.read()).digest())
     weights = hashlib.sha256(Path(translator.source).read_bytes())
     return {
         "network": weights.hexdigest(),
-        "images": names.hexdigest(),
+        "images": sha.hexdigest(),
         "size": list(size),
-        "direction": direction,
+        "direction": config.direction,
+        "batch_size": config.batch_size,
     }
 
 
