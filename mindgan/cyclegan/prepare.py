@@ -75,14 +75,14 @@ def validated(config: CycleGanConfig, run: RunDirectory, domains: Domains, *, sa
     sets = {"source": domains.source, "target": domains.target}
     tests = {"source_test": domains.source_test, "target_test": domains.target_test}
     reports = {name: _validate(config, run, images, name, MIN_IMAGES, say) for name, images in sets.items()}
-    reports |= {name: _validate(config, run, images, name, 1, say) for name, images in tests.items() if images}
+    reports |= {name: _validate(config, run, images, name, 0, say) for name, images in tests.items() if images}
     files.write_atomically(run.validation_report, "\n".join(map(whole_text, reports.values())).encode())
     found = {name: report.images for name, report in reports.items()}
     return Domains(
         found["source"] or domains.source,
         found["target"] or domains.target,
-        found.get("source_test"),
-        found.get("target_test"),
+        found.get("source_test") or None,
+        found.get("target_test") or None,
         domains.target_label,
     )
 

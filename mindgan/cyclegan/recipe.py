@@ -5,21 +5,19 @@ from collections.abc import Callable
 import numpy as np
 from mindspore import Tensor
 
-from mindgan.cyclegan import checkpoints, prepare, results, resume
+from mindgan.cyclegan import checkpoints, prepare, results, resume, samples
 from mindgan.cyclegan.checkpoints import Architecture
 from mindgan.cyclegan.config import FIXED_BY_RUN, CycleGanConfig
 from mindgan.cyclegan.image_pool import exchange
 from mindgan.cyclegan.losses import least_squares, vanilla
 from mindgan.cyclegan.state import NETWORKS, make_state
 from mindgan.cyclegan.step import LOSS_NAMES, DiscriminatorLosses, GeneratorLosses, TrainStep, Weights
-from mindgan.data.batches import normalise
 from mindgan.data.crops import UnpairedBatches
-from mindgan.data.decode import decode_item
 from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.prefetch import Prefetch
 from mindgan.data.unpaired import Domains
 from mindgan.export import export_image_network
-from mindgan.runtime import device, randomness
+from mindgan.runtime import device
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
@@ -77,6 +75,7 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     console.say(f"training on {target}: {batches.steps_per_epoch} steps an epoch; see {run.root}")
     if not _train(run, config, state, batches, domains.source, console):
         return None
+    samples.save_sheet(run.samples, config, state.cells, domains)
     results.render(run.root)
     return domains
 
@@ -142,11 +141,13 @@ def _train(
     def rates_of(epoch: int) -> dict[str, float]:
         return rates(config, epoch)
 
-    save = _saving(run, config, state, console)
+    draw, save = samples.drawing(run, config, state.cells, source), _saving(run, config, state, console)
+    if state.nimg == 0:
+        draw(0)  # what untrained networks make of the images: the first picture of the GIF
     with Prefetch(batches.batch, advance=config.batch_size) as load:
         hooks = [
             Record(run, start_nimg=state.nimg, log_frequency=config.log_frequency, rates=rates_of),
-            AfterEpoch(_drawing(run, config, state, source)),
+            AfterEpoch(lambda epoch: draw(epoch + 1)),
             AfterEpoch(save, every=config.save_frequency, epochs=config.max_epoch),
             SaveState(run),
             Tell(console, schedule, log_frequency=config.log_frequency, rates=rates_of),  # last: what it tells is saved
@@ -175,20 +176,6 @@ def _with_rates(
         return step(nimg)
 
     return run_step
-
-
-def _drawing(run: RunDirectory, config: CycleGanConfig, state: TrainState, source: ImageSet) -> Callable[[int], object]:
-    """Draws source, translated and reconstructed image side by side, after an epoch counted from 0."""
-    order = randomness.generator(config.seed, "samples").permutation(len(source))[: config.num_samples]
-    images = [decode_item(source.items[i], channels=config.image_channel, size=config.size) for i in sorted(order)]
-
-    def draw(epoch: int) -> None:
-        for index, image in enumerate(images):
-            fake = state.cells["G_A"](Tensor(normalise(image[None])))
-            again = state.cells["G_B"](fake)
-            results.save_row(run.sample_row(epoch + 1, index), image, fake.asnumpy()[0], again.asnumpy()[0])
-
-    return draw
 
 
 def _saving(run: RunDirectory, config: CycleGanConfig, state: TrainState, console: Console) -> Callable[[int], object]:

@@ -1,5 +1,6 @@
 """The pictures, the curves and the report of a run, made from what the run wrote."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 from mindgan.cyclegan.measure import warnings
 from mindgan.render.curves import save_loss_curve
 from mindgan.render.gif import save_gif
-from mindgan.render.grids import row, save_jpeg, to_uint8
+from mindgan.render.grids import image_grid, row, save_jpeg, save_png
 from mindgan.render.report import duration_text, save_report
 from mindgan.render.report_pictures import choose_evenly
 from mindgan.render.series import Group
@@ -20,33 +21,43 @@ from mindgan.training.run_config import epoch_seconds, read_config
 GAP = 4  # px between the three images of a row
 MAX_GIF_FRAMES = 60
 MIN_GIF_WIDTH = 480  # screen pixels; smaller rows are enlarged
+BALANCE = {"lsgan": 0.25, "vanilla": math.log(2)}  # of D's loss where it cannot tell
 GROUPS = (
-    Group("Adversarial, A to B", ("G_A", "D_A")),
-    Group("Adversarial, B to A", ("G_B", "D_B")),
     Group(
         "Cycle",
         ("cycle_A", "cycle_B"),
         labels={"cycle_A": "A to B to A", "cycle_B": "B to A to B"},
         colours=("green", "purple"),  # blue and orange are G's and D's
     ),
-    Group("Identity", ("idt_A", "idt_B"), colours=("green", "purple")),
+    Group(
+        "Identity",
+        ("idt_A", "idt_B"),
+        labels={"idt_A": "G_A on B", "idt_B": "G_B on A"},
+        colours=("green", "purple"),
+    ),
     Group("Learning rate", ("lr_g", "lr_d"), labels={"lr_g": "generators", "lr_d": "discriminators"}, unit="Rate"),
 )
 
 
 def save_row(path: Path, source: np.ndarray, fake: np.ndarray, again: np.ndarray) -> None:
-    """Source, translated and reconstructed image side by side.
-
-    Args:
-        path: a .jpg.
-        source: uint8 [C, H, W].
-        fake: float32 [C, H, W] in [-1, 1].
-        again: the same.
+    """Source, translated and reconstructed image, each uint8 [C, H, W], side by side as .jpg.
 
     Raises:
         UserError: the file cannot be written.
     """
-    save_jpeg(path, row([source, to_uint8(fake), to_uint8(again)], gap=GAP))
+    save_jpeg(path, row([source, fake, again], gap=GAP))
+
+
+def save_sheet(path: Path, rows: list[list[np.ndarray]]) -> None:
+    """Rows of images uint8 [C, H, W], of which some may be shorter, as .png.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    columns = max(map(len, rows))
+    blank = np.zeros_like(rows[0][0])
+    filled = [image for images in rows for image in images + [blank] * (columns - len(images))]
+    save_png(path, image_grid(np.stack(filled), columns=columns, padding=GAP))
 
 
 def render(root: str | Path) -> list[Path]:
@@ -63,7 +74,8 @@ def render(root: str | Path) -> list[Path]:
     stats = jsonl.read_stats(run.stats)
     if not stats:
         raise UserError(f"{run.stats} holds no losses yet; train first")
-    groups = [group for group in GROUPS if any(name in line for line in stats for name in group.names)]
+    panels = (*_adversarial(config["settings"].get("gan_mode")), *GROUPS)
+    groups = [group for group in panels if any(name in line for line in stats for name in group.names)]
     save_loss_curve(run.loss, stats, groups=groups, nimg_per_epoch=config["run"]["nimg_per_epoch"])
     written = [run.loss]
     if rows := run.sample_rows_of(0):
@@ -71,6 +83,15 @@ def render(root: str | Path) -> list[Path]:
         written.append(run.gif)
     _save_report(run, config, stats, groups)
     return [*written, run.report]
+
+
+def _adversarial(gan_mode: object) -> list[Group]:
+    """A panel for each direction, with the level at which its discriminator cannot tell real from fake."""
+    level = BALANCE.get(str(gan_mode), BALANCE["lsgan"])
+    return [
+        Group(f"Adversarial, {title}", (f"G_{name}", f"D_{name}"), levels={f"D_{name}": (level, "balance")})
+        for title, name in (("A to B", "A"), ("B to A", "B"))
+    ]
 
 
 def _save_gif(path: Path, rows: list[tuple[int, Path]]) -> None:
@@ -114,7 +135,6 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: lis
         "training time": duration_text(sum(seconds)),
         **config["versions"],
     }
-    rows = [(epochs - 1, path) for epochs, path in run.sample_rows_of(0)]
     save_report(
         run.report,
         title="CycleGAN",
@@ -124,8 +144,11 @@ def _save_report(run: RunDirectory, config: dict, stats: list[dict], groups: lis
         nimg_per_epoch=about["nimg_per_epoch"],
         epoch_seconds=seconds,
         facts=facts,
-        samples=rows,
-        pictures={"source, translated, reconstructed, by epoch": run.gif},
+        samples=run.sample_rows_of(0),
+        pictures={
+            "three rows from source to target, three from target to source": run.samples,
+            "source, translated, reconstructed, by epoch": run.gif,
+        },
         before_after=_before_after(run),
         warnings=warnings(stats),
     )

@@ -28,7 +28,7 @@ class RunDirectory:
 
         validation/          report.txt on every image, and the work folders source/, target/ and so on
         model/               CYcleGan_epoch_5.mindir and .ckpt, counted from 1
-        samples/0001_0.jpg   source, translated and reconstructed image 0 after one epoch
+        samples/0001_0.jpg   source, translated and reconstructed image 0 after one epoch; 0000 is before the first
         Data/                CYcleGan_0_0.jpg: image 0 of batch 0, translated after the training
         output_0.manifest    the images of Data/
     """

@@ -57,10 +57,10 @@ def names(folder):
 def test_everything_promised_is_there(run):
     assert {path.name for path in run.root.iterdir()} == {
         "Data", "checkpoints", "config.json", "data.json", "events", "log.txt", "loss.png", "model",
-        "output_0.manifest", "report.html", "samples", "stats.jsonl", "timing.jsonl", "train_test.gif", "validation",
+        "output_0.manifest", "report.html", "samples", "samples.png", "stats.jsonl", "timing.jsonl", "train_test.gif", "validation",
     }  # fmt: skip
     assert names(run.model) == [f"CYcleGan_epoch_{epoch}.{kind}" for epoch in (2, 3) for kind in ("ckpt", "mindir")]
-    assert names(run.sample_rows) == [f"{epoch:04d}_{index}.jpg" for epoch in (1, 2, 3) for index in (0, 1)]
+    assert names(run.sample_rows) == [f"{epoch:04d}_{index}.jpg" for epoch in (0, 1, 2, 3) for index in (0, 1)]
     assert names(run.data) == [f"CYcleGan_{i}_{j}.jpg" for i, j in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0))]
     assert all(path.stat().st_size for path in run.root.rglob("*") if path.is_file())
     with Image.open(run.gif) as gif:
