@@ -2,8 +2,8 @@
 
     python scripts/make_state_dicts.py tests/golden/cyclegan tests/cyclegan/imported
 
-PyTorch is not among mindgan's requirements: see scripts/bench/requirements.txt. G_A is in today's file format; the others
-are in that of the years in which weights were published, with the statistics that old instance norms kept.
+PyTorch is not among mindgan's requirements: see scripts/bench/requirements.txt. G_A is in today's file format; the
+others are in that of the years in which weights were published, with the statistics that old instance norms kept.
 """
 
 import sys

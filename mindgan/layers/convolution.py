@@ -16,6 +16,7 @@ from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
 
+FEW_CHANNELS = 8  # so few numbers at a time are copied faster in two turns, along each axis
 WEIGHT_DEVIATION = 0.02  # of the normal initialisation that GANs use since DCGAN (Radford et al. 2016, section 3)
 
 
@@ -59,7 +60,8 @@ class Conv2d(nn.Cell):
         self.weight = normal_weight(rows, columns)
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
         self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
-        self.multiply_patches = PatchProduct()
+        self.in_two_turns = in_channels <= FEW_CHANNELS < kernel_size * in_channels
+        self.multiply_patches = TwoTurnPatchProduct() if self.in_two_turns else PatchProduct()
         self.native = None
         if native.is_wanted():
             self.native = native.Convolution(
@@ -83,19 +85,27 @@ class Conv2d(nn.Cell):
         out_width = (width + 2 * self.padding - self.kernel_size) // self.stride + 1
         if self.kernel_size == 1 and self.stride == 1 and self.padding == 0:
             y = self.multiply(x.reshape(-1, self.in_channels), self.weight)
+        elif self.in_two_turns:
+            kernel, stride, padding = self.kernel_size, self.stride, self.padding
+            across = places.sources(x.shape[:3], (1, kernel), (1, stride), (0, padding), self.is_reflected)
+            shape = (num, height, out_width)
+            down = places.sources(shape, (kernel, 1), (stride, 1), (padding, 0), self.is_reflected)
+            y = self.multiply_patches(x.reshape(-1, self.in_channels), across, down, self.weight)
         else:
             y = self.multiply_patches(*self._rows(x, self.kernel_size, self.stride), self.weight)
         return y.reshape(num, out_height, out_width, self.out_channels)
 
     def _narrowing(self, x: Tensor) -> Tensor:
-        """First the products, k k O of each pixel, then their sums over the places where patches overlap."""
+        """First the products, k k O of each pixel, then their sums where patches overlap, across and then down."""
         padded = self._mirrored(x) if self.padding else x
         num, height, width, _ = padded.shape
-        margin = self.kernel_size - 1
-        out_shape = (height - margin, width - margin)
-        products = self.multiply(padded.reshape(-1, self.in_channels), self.weight)
-        where = places.targets((num, height, width), tuple(range(0, -self.kernel_size, -1)), 1, out_shape)
-        return self.sum_overlaps(products, where, (num, *out_shape, self.out_channels))
+        out_height, out_width = height - self.kernel_size + 1, width - self.kernel_size + 1
+        taps = tuple(range(0, -self.kernel_size, -1))
+        products = self.multiply(padded.reshape(-1, self.in_channels), self.weight)  # [N H W, k across, k down, O]
+        where = places.targets((num, height, width), ((0,), taps), (1, 1), (height, out_width))
+        wide = self.sum_overlaps(products, where, (num, height, out_width, self.kernel_size * self.out_channels))
+        where = places.targets((num, height, out_width), (taps, (0,)), (1, 1), (out_height, out_width))
+        return self.sum_overlaps(wide, where, (num, out_height, out_width, self.out_channels))
 
     def _mirrored(self, x: Tensor) -> Tensor:
         """x with its padding around it."""
@@ -108,7 +118,8 @@ class Conv2d(nn.Cell):
         rows = x.reshape(-1, self.in_channels)
         if self.padding and not self.is_reflected:
             rows = ops.cat((rows, zero_row(self.in_channels)), 0)
-        return rows, places.sources(x.shape[:3], kernel, stride, self.padding, self.is_reflected)
+        sides = (kernel, kernel), (stride, stride), (self.padding, self.padding)
+        return rows, places.sources(x.shape[:3], *sides, self.is_reflected)
 
 
 class ConvTranspose2d(nn.Cell):
@@ -143,7 +154,8 @@ class ConvTranspose2d(nn.Cell):
     def _product(self, x: Tensor) -> Tensor:
         num, height, width, _ = x.shape
         products = self.multiply(x.reshape(-1, self.in_channels), self.weight)  # [N H W, k k O]
-        where = places.targets((num, height, width), tuple(range(-1, self.kernel_size - 1)), 2, (2 * height, 2 * width))
+        taps = tuple(range(-1, self.kernel_size - 1))
+        where = places.targets((num, height, width), (taps, taps), (2, 2), (2 * height, 2 * width))
         return self.sum_overlaps(products, where, (num, 2 * height, 2 * width, self.out_channels))
 
 
@@ -170,6 +182,39 @@ class PatchProduct(nn.Cell):
         return self.sum(of_patches, where, rows.shape[0]), where, self.multiply_across(again, gradient)
 
 
+class TwoTurnPatchProduct(nn.Cell):
+    """As `PatchProduct`; patches are gathered across and then down, which copies fewer and longer rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gather, self.sum, self.depend = ops.Gather(), ops.UnsortedSegmentSum(), ops.Depend()
+        self.multiply, self.multiply_back = ops.MatMul(), ops.MatMul(transpose_b=True)
+        self.multiply_across, self.join = ops.MatMul(transpose_a=True), ops.Concat(0)
+
+    def construct(self, rows: Tensor, across: Tensor, down: Tensor, weight: Tensor) -> Tensor:
+        """`rows` [N H W, C], `across` int [N H W' k] and `down` int [N H' W' k]; times `weight` [k k C, O]."""
+        return self.multiply(self._patches(rows, across, down, weight), weight)
+
+    def bprop(self, rows: Tensor, across: Tensor, down: Tensor, weight: Tensor, out: Tensor, gradient: Tensor) -> tuple:
+        again = self._patches(self.depend(rows, gradient), across, down, weight)
+        of_patches = self.multiply_back(gradient, weight)
+        size = self._width(rows, weight)
+        of_wide = self.sum(of_patches.reshape(-1, size), down, across.shape[0] * rows.shape[1] // size + 1)[:-1]
+        of_rows = self.sum(of_wide.reshape(-1, rows.shape[1]), across, rows.shape[0] + 1)[:-1]
+        return of_rows, across, down, self.multiply_across(again, gradient)
+
+    def _patches(self, rows: Tensor, across: Tensor, down: Tensor, weight: Tensor) -> Tensor:
+        """[N H' W', k k C]; behind each image's rows stands one of zeros, which padding takes."""
+        channels, size = rows.shape[1], self._width(rows, weight)
+        wide = self.gather(self.join((rows, zero_row(channels))), across, 0).reshape(-1, size)
+        return self.gather(self.join((wide, zero_row(size))), down, 0).reshape(-1, weight.shape[0])
+
+    @staticmethod
+    def _width(rows: Tensor, weight: Tensor) -> int:
+        """k C."""
+        return side(weight.shape[0], rows.shape[1])
+
+
 class OverlappingSums(nn.Cell):
     """Adds products, channels of each pixel and tap, up to an image.
 
@@ -191,6 +236,12 @@ class OverlappingSums(nn.Cell):
     def bprop(self, products: Tensor, where: Tensor, shape: tuple, out: Tensor, gradient: Tensor) -> tuple:
         rows = self.join((gradient.reshape(-1, shape[3]), zero_row(shape[3])))
         return self.gather(rows, where, 0).reshape(products.shape), where, shape
+
+
+@ops.constexpr
+def side(size: int, channels: int) -> int:
+    """k C, of `size` k k C."""
+    return round((size // channels) ** 0.5) * channels
 
 
 @ops.constexpr

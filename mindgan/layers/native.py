@@ -24,7 +24,7 @@ class Convolution(nn.Cell):
             stride: in pixels.
             padding: in pixels.
             is_reflected: whether the padding is a mirror.
-            is_narrowing: whether the weight is [C, k k O], and not [k k C, O].
+            is_narrowing: whether the weight is [C, k across, k down, O], and not [k down, k across, C, O].
         """
         super().__init__()
         self.shape, self.is_narrowing = shape, is_narrowing
@@ -35,7 +35,7 @@ class Convolution(nn.Cell):
     def construct(self, x: Tensor, weight: Tensor) -> Tensor:
         inputs, kernel, outputs = self.shape
         if self.is_narrowing:
-            kernels = weight.reshape(inputs, kernel, kernel, outputs).transpose(3, 0, 1, 2)
+            kernels = weight.reshape(inputs, kernel, kernel, outputs).transpose(3, 0, 2, 1)
         else:
             kernels = weight.reshape(kernel, kernel, inputs, outputs).transpose(3, 2, 0, 1)
         images = x.transpose(0, 3, 1, 2)

@@ -11,50 +11,57 @@ from mindspore import Tensor, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
 
-def sources(shape: tuple, kernel: int, stride: int, padding: int, is_reflected: bool) -> Tensor:
+def sources(shape: tuple, kernel: tuple, stride: tuple, padding: tuple, is_reflected: bool) -> Tensor:
     """What a convolution's patches are made of.
 
     Args:
         shape: N, H and W of its input.
-        kernel: its height and width.
-        stride: in pixels.
-        padding: in pixels, on every side.
+        kernel: its height and width, k and l.
+        stride: down and across, in pixels.
+        padding: above and below, left and right, in pixels.
         is_reflected: whether the padding mirrors the image without its edge; otherwise it is 0.
 
     Returns:
-        Integers [N H' W' kernel kernel], where N H W stands for a row of zeros behind the image's.
+        Integers [N H' W' k l], where N H W stands for a row of zeros behind the image's.
     """
-    taps = tuple(tap - padding for tap in range(kernel))
+    taps = (around(kernel[0], padding[0]), around(kernel[1], padding[1]))
     num, height, width = shape
-    out_shape = (num, (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1)
+    out_height = (height + 2 * padding[0] - kernel[0]) // stride[0] + 1
+    out_width = (width + 2 * padding[1] - kernel[1]) // stride[1] + 1
     if is_sequence_value_unknown(shape):
-        numbers = ops.arange(out_shape[0]), ops.arange(out_shape[1]), ops.arange(out_shape[2])
-        return _row_numbers(numbers, Tensor(taps), stride, (height, width), num, is_reflected)
-    return _known_row_numbers(out_shape, taps, stride, (height, width), is_reflected)
+        numbers = ops.arange(num), ops.arange(out_height), ops.arange(out_width)
+        return _row_numbers(numbers, (Tensor(taps[0]), Tensor(taps[1])), stride, (height, width), num, is_reflected)
+    return _known_row_numbers((num, out_height, out_width), taps, stride, (height, width), is_reflected)
 
 
-def targets(shape: tuple, taps: tuple, stride: int, out_shape: tuple) -> Tensor:
+@ops.constexpr
+def around(kernel: int, padding: int) -> tuple:
+    """Where the taps of a kernel look, from the first pixel that it meets on an axis."""
+    return tuple(tap - padding for tap in range(kernel))
+
+
+def targets(shape: tuple, taps: tuple, stride: tuple, out_shape: tuple) -> Tensor:
     """Where each pixel's products with a kernel belong.
 
     Args:
         shape: N, H and W of the input.
-        taps: offsets of the kernel's taps along either axis, in pixels of the output.
-        stride: pixels of the output from one pixel of the input to the next.
+        taps: offsets of the kernel's k taps down and of its l taps across, in pixels of the output.
+        stride: pixels of the output from one pixel of the input to the next, down and across.
         out_shape: H' and W', height and width of the output.
 
     Returns:
-        Integers [N H W taps taps], where N H' W' stands for nowhere.
+        Integers [N H W k l], where N H' W' stands for nowhere.
     """
     if is_sequence_value_unknown(shape):
         numbers = ops.arange(shape[0]), ops.arange(shape[1]), ops.arange(shape[2])
-        return _row_numbers(numbers, Tensor(taps), stride, out_shape, shape[0], False)
+        return _row_numbers(numbers, (Tensor(taps[0]), Tensor(taps[1])), stride, out_shape, shape[0], False)
     return _known_row_numbers(shape, taps, stride, out_shape, False)
 
 
 @ops.constexpr
-def _known_row_numbers(shape: tuple, taps: tuple, stride: int, met_shape: tuple, is_reflected: bool) -> Tensor:
-    numbers = tuple(np.arange(size) for size in shape)
-    return Tensor(_row_numbers(numbers, np.array(taps), stride, met_shape, shape[0], is_reflected).astype(np.int32))
+def _known_row_numbers(shape: tuple, taps: tuple, stride: tuple, met_shape: tuple, is_reflected: bool) -> Tensor:
+    numbers, looks = tuple(np.arange(size) for size in shape), tuple(np.array(axis) for axis in taps)
+    return Tensor(_row_numbers(numbers, looks, stride, met_shape, shape[0], is_reflected).astype(np.int32))
 
 
 def _row_numbers(numbers, taps, stride, met_shape, num, is_reflected):  # type: ignore[no-untyped-def]  # compiled too
@@ -62,16 +69,16 @@ def _row_numbers(numbers, taps, stride, met_shape, num, is_reflected):  # type: 
 
     Args:
         numbers: of the images, rows and columns from which the taps look.
-        taps: how far, along either axis.
-        stride: pixels of the images met from one row or column to the next.
+        taps: how far, down and across.
+        stride: pixels of the images met from one row, and from one column, to the next.
         met_shape: their height and width.
         num: how many they are.
         is_reflected: whether the taps meet a mirror at the edge.
     """
     images, rows, columns = numbers
     height, width = met_shape
-    rows = stride * rows.reshape(-1, 1, 1, 1) + taps.reshape(-1, 1)  # [H, 1, k, 1]
-    columns = stride * columns.reshape(-1, 1, 1) + taps  # [W, 1, k]
+    rows = stride[0] * rows.reshape(-1, 1, 1, 1) + taps[0].reshape(-1, 1)  # [H, 1, k, 1]
+    columns = stride[1] * columns.reshape(-1, 1, 1) + taps[1]  # [W, 1, l]
     if is_reflected:
         rows = height - 1 - abs(height - 1 - abs(rows))
         columns = width - 1 - abs(width - 1 - abs(columns))

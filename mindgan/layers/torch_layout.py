@@ -68,7 +68,7 @@ def _layouts(cell: nn.Cell) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]
             if isinstance(layer, ConvTranspose2d):
                 found[layer.weight.name] = (inputs, *kernel, outputs), (0, 3, 1, 2)
             elif layer.is_narrowing:
-                found[layer.weight.name] = (inputs, *kernel, outputs), (3, 0, 1, 2)
+                found[layer.weight.name] = (inputs, *kernel, outputs), (3, 0, 2, 1)
             else:
                 found[layer.weight.name] = (*kernel, inputs, outputs), (3, 2, 0, 1)
     return found

@@ -57,7 +57,8 @@ def names(folder):
 def test_everything_promised_is_there(run):
     assert {path.name for path in run.root.iterdir()} == {
         "Data", "checkpoints", "config.json", "data.json", "events", "log.txt", "loss.png", "model",
-        "output_0.manifest", "report.html", "samples", "samples.png", "stats.jsonl", "timing.jsonl", "train_test.gif", "validation",
+        "output_0.manifest", "report.html", "samples", "samples.png", "stats.jsonl", "timing.jsonl", "train_test.gif",
+        "validation",
     }  # fmt: skip
     assert names(run.model) == [f"CYcleGan_epoch_{epoch}.{kind}" for epoch in (2, 3) for kind in ("ckpt", "mindir")]
     assert names(run.sample_rows) == [f"{epoch:04d}_{index}.jpg" for epoch in (0, 1, 2, 3) for index in (0, 1)]

@@ -38,7 +38,7 @@ def test_each_number_keeps_its_meaning():
     assert matrices["0.weight"].shape == (4 * 4 * 3, 5)
     assert matrices["0.weight"][(row * 4 + column) * 3 + inside, output] == weights[0][output, inside, row, column]
     assert matrices["1.weight"].shape == (8, 3 * 3 * 2)
-    assert matrices["1.weight"][inside, (row * 3 + column) * 2 + output] == weights[1][output, inside, row, column]
+    assert matrices["1.weight"][inside, (column * 3 + row) * 2 + output] == weights[1][output, inside, row, column]
     assert matrices["2.weight"].shape == (2, 3 * 3 * 4)
     assert matrices["2.weight"][inside, (row * 3 + column) * 4 + output] == weights[2][inside, output, row, column]
 
