@@ -1,6 +1,7 @@
 """Whole files or none: writes go to a temporary name, are synced, then renamed."""
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from mindgan.runtime.errors import UserError
 
+MAX_NAME_BYTES = 200  # 255 is what most systems allow
 PART_PREFIX = ".mindgan-part-"  # begins the name of every file that is not whole yet
 
 
@@ -46,7 +48,7 @@ def make_atomically(path: Path, make: Callable[[Path], object]) -> None:
     """
     if not path.name:
         raise UserError(f"'{path}' names no file; name one")
-    temporary = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.name}")  # two processes may write the same file
+    temporary = path.with_name(f"{PART_PREFIX}{os.getpid()}-{_short(path)}")  # two processes may write the same file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)
@@ -59,6 +61,12 @@ def make_atomically(path: Path, make: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _short(path: Path) -> str:
+    """The name of a file or, where the longest name that systems allow would have no room for more, another for it."""
+    name = os.fsencode(path.name)
+    return path.name if len(name) < MAX_NAME_BYTES else hashlib.sha256(name).hexdigest() + path.suffix[:8]
 
 
 def sync(path: Path) -> None:

@@ -92,3 +92,10 @@ def test_another_damaged_line_is_told_and_nothing_is_dropped(tmp_path, row):
     path.write_bytes(b'{"nimg": 1}\n' + row + b'\n{"nimg": 2}\n')
     with pytest.raises(UserError, match=r"stats\.jsonl: line 2 is damaged"):
         jsonl.read_lines(path, ("nimg",))
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "ä" * 120 + ".jpeg"])
+def test_the_longest_names_are_written_too(name, tmp_path):
+    files.write_atomically(tmp_path / name, b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"whole"
