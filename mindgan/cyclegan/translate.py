@@ -1,6 +1,7 @@
 """Images of one domain to the other with a trained generator: from a run, a checkpoint or a MindIR file."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mindspore as ms
@@ -16,10 +17,12 @@ from mindgan.cyclegan.tiles import draw_tiled
 from mindgan.data.batches import normalise
 from mindgan.export import mindir_input_shape
 from mindgan.render.grids import to_uint8
+from mindgan.runtime import device
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.training.checkpoint import require_file
 
+COMPILE_SECONDS = 5.0  # about what compiling takes: so at most half of the time is lost either way
 MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
 
 
@@ -34,6 +37,7 @@ class Translator:
         multiple: what height and width of an image must be multiples of, px.
         is_free: whether it takes images of other sizes than `size`.
         cell: float32 [N, C, H, W] to float32 [N, C, H, W], both in [-1, 1].
+        seconds: spent on images of each (height, width) so far, layer by layer.
     """
 
     source: str
@@ -42,6 +46,7 @@ class Translator:
     multiple: int
     is_free: bool
     cell: nn.Cell
+    seconds: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`, or `size`."""
@@ -50,6 +55,9 @@ class Translator:
 
     def draw(self, image: np.ndarray, tile: int) -> np.ndarray:
         """One image of any size, in tiles where it is larger than `tile` px a side.
+
+        Compiled, the network draws small images many times as fast; compiling takes seconds for each size, and happens
+        when as many seconds were spent on images of that size.
 
         Args:
             image: uint8 [C, H, W].
@@ -61,12 +69,23 @@ class Translator:
         height, width = image.shape[1:]
         inputs = normalise(self._filled_up(image))
         if self.is_free and not isinstance(self.cell, nn.GraphCell):
-            with scratch_folder() as folder:
-                result = Stream(self.cell, tile, folder).draw(inputs)
+            result = self._draw_free(inputs, tile)
         else:
             size = (max(tile // self.multiple, 2) * self.multiple,) * 2 if self.is_free else self.size
             result = draw_tiled(lambda part: self.cell(Tensor(part)).asnumpy(), inputs[None], size, self.multiple)[0]
         return to_uint8(result)[:, :height, :width]
+
+    def _draw_free(self, image: np.ndarray, tile: int) -> np.ndarray:
+        size = (image.shape[1], image.shape[2])
+        spent = self.seconds.get(size, 0.0)
+        if max(size) <= tile and spent > COMPILE_SECONDS:
+            with device.in_mode("graph"):
+                return self.cell(Tensor(image[None])).asnumpy()[0]
+        start = time.perf_counter()
+        with scratch_folder() as folder, device.in_mode("pynative"):
+            result = Stream(self.cell, tile, folder).draw(image)
+        self.seconds[size] = spent + time.perf_counter() - start
+        return result
 
     def _filled_up(self, image: np.ndarray) -> np.ndarray:
         """Mirrored at the lower and right edge to a size that the network takes."""

@@ -99,11 +99,30 @@ def configure(device_target: DeviceTarget = "auto", mode: Mode = "graph") -> str
     import mindspore as ms
 
     target = _choose(device_target)
-    ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
+    _set_mode(mode)
     ms.set_device(target)
     if target != "CPU":  # the CPU kernels are deterministic as they are
         ms.set_deterministic(True)
     return target
+
+
+@contextmanager
+def in_mode(mode: Mode) -> Iterator[None]:
+    """Another mode within the block; ``'graph'`` compiles a Cell for each size of its inputs, and keeps the result."""
+    import mindspore as ms
+
+    before: Mode = "graph" if ms.get_context("mode") == ms.GRAPH_MODE else "pynative"
+    _set_mode(mode)
+    try:
+        yield
+    finally:
+        _set_mode(before)
+
+
+def _set_mode(mode: Mode) -> None:
+    import mindspore as ms
+
+    ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
 
 
 def load_framework() -> None:

@@ -11,10 +11,11 @@ from image_files import encoded, pixels, raw_png, rotated, write, write_zip
 from mindspore import Tensor
 from PIL import Image
 
-from mindgan.cyclegan import checkpoints
+from mindgan.cyclegan import checkpoints, translate
 from mindgan.cyclegan.checkpoints import Architecture
 from mindgan.cyclegan.config import CycleGanConfig
-from mindgan.cyclegan.translate import load_translator
+from mindgan.cyclegan.networks import ResnetGenerator
+from mindgan.cyclegan.translate import Translator, load_translator
 from mindgan.cyclegan.translate_files import translate_files
 from mindgan.export import _exported
 from mindgan.runtime import device
@@ -272,3 +273,18 @@ def test_an_output_that_cannot_be_written_is_told(run, tmp_path):
         translated(run, tmp_path / "1.png", tmp_path / "file")
     with pytest.raises(UserError, match=r"file.* cannot be written"):
         translated(run, tmp_path / "1.png", tmp_path / "file" / "out")
+
+
+def test_many_images_of_one_size_are_drawn_compiled_and_equal(monkeypatch):
+    cell = ResnetGenerator(3, ngf=2, num_blocks=1)
+    translator = Translator("here", 3, (16, 16), 4, True, cell)
+    image = np.random.default_rng(3).integers(0, 256, (3, 17, 22), np.uint8)
+    streamed = translator.draw(image, 64)
+    assert translator.seconds[20, 24] > 0
+    monkeypatch.setattr(translate, "COMPILE_SECONDS", 0)
+    monkeypatch.setattr(translate, "Stream", None)
+    compiled = translator.draw(image, 64)
+    assert len(cell.compile_cache) == 1
+    assert np.abs(compiled.astype(int) - streamed).max() <= 1
+    with pytest.raises(TypeError):  # larger than a tile it is streamed whatever was spent
+        translator.draw(image, 16)
