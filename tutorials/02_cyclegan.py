@@ -595,8 +595,8 @@ print("last tenth:  ", ", ".join(f"{name} {final[name]:.2f}" for name in LOSS_NA
 #
 # ## 10. The translations as they form
 #
-# After every epoch the same four source images are translated. From left to right, source, translation, and the way
-# back:
+# Before the first epoch and after each, the same four source images are translated. From left to right, source,
+# translation, and the way back:
 
 # %%
 import PIL.Image

@@ -22,7 +22,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.training.checkpoint import require_file
 
-COMPILE_SECONDS = 5.0  # about what compiling takes: so at most half of the time is lost either way
+COMPILE_SECONDS = 2.0  # about what compiling takes: so at most half of the time is lost either way
 MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
 
 

@@ -22,6 +22,7 @@ def test_what_a_kill_left_is_removed(tmp_path):
     part.touch()
     theirs = tmp_path / ".my.partial"
     theirs.touch()
+    run.images.mkdir()
     run.image(3).touch()
     run.remove_parts()
     assert not part.exists()
