@@ -4,22 +4,18 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mindgan.cyclegan.measure import warnings
 from mindgan.render.curves import save_loss_curve
-from mindgan.render.gif import save_gif
-from mindgan.render.grids import image_grid, row, save_jpeg, save_png
+from mindgan.render.gif import save_progress
+from mindgan.render.grids import image_grid, read_picture, row, save_jpeg, save_png
 from mindgan.render.report import duration_text, save_report
-from mindgan.render.report_pictures import choose_evenly
 from mindgan.render.series import Group
 from mindgan.runtime import jsonl
-from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.training.run_config import epoch_seconds, read_config
+from mindgan.training.run_config import epoch_seconds, read_run
 
 GAP = 4  # px between the three images of a row
-MAX_GIF_FRAMES = 60
 MIN_GIF_WIDTH = 480  # screen pixels; smaller rows are enlarged
 BALANCE = {"lsgan": 0.25, "vanilla": math.log(2)}  # of D's loss where it cannot tell
 GROUPS = (
@@ -69,17 +65,13 @@ def render(root: str | Path) -> list[Path]:
     Raises:
         UserError: `root` is no run, or nothing was recorded in it yet.
     """
-    run = RunDirectory(root)
-    config = read_config(run)
-    stats = jsonl.read_stats(run.stats)
-    if not stats:
-        raise UserError(f"{run.stats} holds no losses yet; train first")
+    run, config, stats = read_run(root)
     panels = (*_adversarial(config["settings"].get("gan_mode")), *GROUPS)
     groups = [group for group in panels if any(name in line for line in stats for name in group.names)]
     save_loss_curve(run.loss, stats, groups=groups, nimg_per_epoch=config["run"]["nimg_per_epoch"])
     written = [run.loss]
     if rows := run.sample_rows_of(0):
-        _save_gif(run.gif, rows)
+        save_progress(run.gif, rows, mode="RGB", least_width=MIN_GIF_WIDTH)
         written.append(run.gif)
     _save_report(run, config, stats, groups)
     return [*written, run.report]
@@ -94,29 +86,13 @@ def _adversarial(gan_mode: object) -> list[Group]:
     ]
 
 
-def _save_gif(path: Path, rows: list[tuple[int, Path]]) -> None:
-    chosen = choose_evenly(rows, MAX_GIF_FRAMES)
-    frames = [_pixels(image) for _, image in chosen]
-    scale = max(1, MIN_GIF_WIDTH // frames[0].shape[1])
-    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
-    save_gif(path, frames, captions=[f"epoch {epochs}" for epochs, _ in chosen])
-
-
-def _pixels(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:  # Pillow's own errors are OSErrors too
-        raise UserError(f"{path} cannot be read as a picture; remove it") from error
-
-
 def _before_after(run: RunDirectory) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Title, source and translation of the newest samples."""
     pairs = []
     index = 0
     while rows := run.sample_rows_of(index):
         epochs, path = rows[-1]
-        pixels = _pixels(path)
+        pixels = read_picture(path, "RGB")
         width = (pixels.shape[1] - 2 * GAP) // 3
         title = f"source image {index + 1} after epoch {epochs}"
         pairs.append((title, pixels[:, :width], pixels[:, width + GAP : 2 * width + GAP]))

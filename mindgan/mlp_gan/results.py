@@ -4,21 +4,17 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mindgan.render.curves import save_loss_curve
-from mindgan.render.gif import save_gif
+from mindgan.render.gif import save_progress
 from mindgan.render.grids import image_grid, save_png
 from mindgan.render.report import duration_text, save_report
-from mindgan.render.report_pictures import choose_evenly
 from mindgan.render.series import GAN_LOSSES
 from mindgan.runtime import jsonl
-from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.training.run_config import epoch_seconds, read_config
+from mindgan.training.run_config import epoch_seconds, read_run
 
 GRID_SCALE = 2  # screen pixels a pixel
-MAX_GIF_FRAMES = 60
 
 
 def save_grid(path: Path, images: np.ndarray) -> None:
@@ -35,33 +31,15 @@ def render(root: str | Path) -> list[Path]:
     Raises:
         UserError: `root` is no run, or nothing was recorded in it yet.
     """
-    run = RunDirectory(root)
-    config = read_config(run)
-    stats = jsonl.read_stats(run.stats)
-    if not stats:
-        raise UserError(f"{run.stats} holds no losses yet; train first")
+    run, config, stats = read_run(root)
     written = [run.loss]
     save_loss_curve(run.loss, stats, groups=[GAN_LOSSES], nimg_per_epoch=config["run"]["nimg_per_epoch"])
     samples = run.sample_images()
     if samples:
-        _save_progress_gif(run.gif, samples)
+        save_progress(run.gif, samples, mode="L")
         written.append(run.gif)
     _save_report(run, config, stats)
     return [*written, run.report]
-
-
-def _save_progress_gif(path: Path, samples: list[tuple[int, Path]]) -> None:
-    chosen = choose_evenly(samples, MAX_GIF_FRAMES)
-    frames = [_pixels(image) for _, image in chosen]
-    save_gif(path, frames, captions=[f"epoch {epoch}" for epoch, _ in chosen])
-
-
-def _pixels(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except OSError as error:  # Pillow's own errors are OSErrors too
-        raise UserError(f"{path} cannot be read as a picture; remove it") from error
 
 
 def _save_report(run: RunDirectory, config: dict, stats: list[dict]) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mindgan.render.grids import read_picture
+from mindgan.render.report_pictures import choose_evenly
 from mindgan.runtime.files import write_atomically
 
+_MOST_FRAMES = 60
 _LONGEST_MS = 655_350  # the format stores hundredths of a second in 16 bits
 _PALETTE_PIXELS = 20_000  # from so many a frame's palette is found: k-means takes its time
 
@@ -50,6 +53,25 @@ def save_gif(
     data = io.BytesIO()
     first.save(data, format="GIF", save_all=True, append_images=others, duration=durations, loop=0)
     write_atomically(path, data.getvalue())
+
+
+def save_progress(path: Path, samples: Sequence[tuple[int, Path]], *, mode: str, least_width: int = 0) -> None:
+    """The samples of a training as a GIF, with their epochs below; of many, evenly chosen ones.
+
+    Args:
+        path: where to.
+        samples: epoch and picture file, at least one, all of one size.
+        mode: ``'L'`` for grey, ``'RGB'`` for colour.
+        least_width: narrower pictures are enlarged by a whole number while they stay within this width, px.
+
+    Raises:
+        UserError: a picture cannot be read, or the file cannot be written.
+    """
+    chosen = choose_evenly(list(samples), _MOST_FRAMES)
+    frames = [read_picture(picture, mode) for _, picture in chosen]
+    scale = max(1, least_width // frames[0].shape[1])
+    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
+    save_gif(path, frames, captions=[f"epoch {epoch}" for epoch, _ in chosen])
 
 
 def _merge_repeats(pictures: list[np.ndarray], durations: list[int]) -> tuple[list[np.ndarray], list[int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import write_atomically
 
 JPEG_QUALITY = 95
@@ -82,6 +83,19 @@ def row(images: Sequence[np.ndarray], *, gap: int = 4) -> np.ndarray:
 def picture(image: np.ndarray) -> np.ndarray:
     """uint8 [1 or 3, H, W] as a picture: [H, W] or [H, W, 3]."""
     return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
+def read_picture(path: Path, mode: str) -> np.ndarray:
+    """A picture file as uint8 [H, W] (mode ``'L'``) or [H, W, 3] (``'RGB'``).
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert(mode))
+    except OSError as error:  # Pillow's own errors are OSErrors too
+        raise UserError(f"{path} cannot be read as a picture; remove it") from error
 
 
 def png_bytes(image: np.ndarray) -> bytes:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from mindgan.runtime import device, files
+from mindgan.runtime import device, files, jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
 
@@ -37,6 +38,19 @@ def read_config(run: RunDirectory) -> dict:
     if not _is_config(config):
         raise UserError(f"{run.config} is not of mindgan; name the --train_url of a training")
     return config
+
+
+def read_run(root: str | Path) -> tuple[RunDirectory, dict, list[dict]]:
+    """A run that has something to show: its folder, its config.json and the lines of its stats.jsonl.
+
+    Raises:
+        UserError: `root` is no run, or nothing was recorded in it yet.
+    """
+    run = RunDirectory(root)
+    config, stats = read_config(run), jsonl.read_stats(run.stats)
+    if not stats:
+        raise UserError(f"{run.stats} holds no losses yet; train first")
+    return run, config, stats
 
 
 def _is_config(config: object) -> bool:
