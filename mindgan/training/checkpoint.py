@@ -82,9 +82,11 @@ def restore_newest(run: RunDirectory, state: TrainState, *, say: Callable[[str],
 
 def _check_about(run: RunDirectory, theirs: dict[str, str], ours: dict[str, str]) -> None:
     for name, value in ours.items():
-        if theirs.get(name) != value:
+        if name not in theirs:
+            raise UserError(f"{run.root} holds a run of another kind, without {name}; use another --train_url")
+        if theirs[name] != value:
             raise UserError(
-                f"{run.root} holds a run with {name} {theirs.get(name)}, not {value}; "
+                f"{run.root} holds a run with {name} {theirs[name]}, not {value}; "
                 "use the same again or another --train_url"
             )
 

@@ -121,3 +121,13 @@ def test_a_network_checkpoint_is_readable_by_mindspore_and_writable_by_its_owner
     loaded = ms.load_checkpoint(str(path))
     np.testing.assert_array_equal(loaded["opt.net.weight"].asnumpy(), network.weight.asnumpy())
     checkpoint.save_network(path, network)  # over itself
+
+
+def test_a_run_of_another_kind_is_not_gone_on_with(run):
+    state = small_state()
+    state.about = {"--latent_size": "8"}
+    checkpoint.save_state(run, state)
+    other = small_state()
+    other.about = {"--image_width": "32"}
+    with pytest.raises(UserError, match="a run of another kind, without --image_width; use another --train_url"):
+        checkpoint.restore_newest(run, other, say=print)
