@@ -7,7 +7,12 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from mindgan.data.image_set import ImageSet
+from mindgan.data.image_source import list_images
+from mindgan.runtime.errors import UserError
 
 
 def pixels(seed: int = 0, height: int = 6, width: int = 8, channels: int = 3) -> np.ndarray:
@@ -64,3 +69,22 @@ def write_zip(path: Path, contents: dict[str, bytes], method: int = zipfile.ZIP_
 def some(num: int, *, first: int = 0, folder: str = "") -> dict[str, bytes]:
     """`num` different small images by name."""
     return {f"{folder}{i:03d}.png": encoded(pixels(first + i)) for i in range(num)}
+
+
+def names(images: ImageSet) -> list[str]:
+    """Of a set, in its order."""
+    return [item.name for item in images.items]
+
+
+def listed(path: Path | str) -> ImageSet:
+    """What is found under a path."""
+    return list_images(path, option="--data_url")
+
+
+def refusal(path: Path | str) -> str:
+    """What is said of a path that is refused: one line, which names the option."""
+    with pytest.raises(UserError) as error:
+        listed(path)
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith("--data_url ")
+    return str(error.value)

@@ -1,6 +1,6 @@
 """Images of one domain to the other with a trained generator: from a run, a checkpoint or a MindIR file."""
 
-import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.training.checkpoint import require_file
 
-COMPILE_SECONDS = 2.0  # about what compiling takes: so at most half of the time is lost either way
+COMPILE_AFTER = 4  # images of one size; a count and not seconds, so that the same call gives the same bytes
 MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
 
 
@@ -37,7 +37,7 @@ class Translator:
         multiple: what height and width of an image must be multiples of, px.
         is_free: whether it takes images of other sizes than `size`.
         cell: float32 [N, C, H, W] to float32 [N, C, H, W], both in [-1, 1].
-        seconds: spent on images of each (height, width) so far, layer by layer.
+        drawn: how many images of each (height, width) were drawn layer by layer.
     """
 
     source: str
@@ -46,7 +46,7 @@ class Translator:
     multiple: int
     is_free: bool
     cell: nn.Cell
-    seconds: dict[tuple[int, int], float] = field(default_factory=dict)
+    drawn: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`, or `size`."""
@@ -57,7 +57,7 @@ class Translator:
         """One image of any size, in tiles where it is larger than `tile` px a side.
 
         Compiled, the network draws small images many times as fast; compiling takes seconds for each size, and happens
-        when as many seconds were spent on images of that size.
+        at the fifth image of that size.
 
         Args:
             image: uint8 [C, H, W].
@@ -77,15 +77,12 @@ class Translator:
 
     def _draw_free(self, image: np.ndarray, tile: int) -> np.ndarray:
         size = (image.shape[1], image.shape[2])
-        spent = self.seconds.get(size, 0.0)
-        if max(size) <= tile and spent > COMPILE_SECONDS:
+        if max(size) <= tile and self.drawn[size] >= COMPILE_AFTER:
             with device.in_mode("graph"):
                 return self.cell(Tensor(image[None])).asnumpy()[0]
-        start = time.perf_counter()
+        self.drawn[size] += 1
         with scratch_folder() as folder, device.in_mode("pynative"):
-            result = Stream(self.cell, tile, folder).draw(image)
-        self.seconds[size] = spent + time.perf_counter() - start
-        return result
+            return Stream(self.cell, tile, folder).draw(image)
 
     def _filled_up(self, image: np.ndarray) -> np.ndarray:
         """Mirrored at the lower and right edge to a size that the network takes."""

@@ -37,8 +37,8 @@ def cyclegan(config: CycleGanConfig) -> bool:
     with Console() as console:
         run = RunDirectory(config.train_url)
         if config.predict:
-            source, label = _to_predict(config, run, console), None
-            translator = load_translator("--resume", config.resume, config.direction)
+            source, translator = _to_predict(config, run, console)
+            label = None
         else:
             domains = cyclegan_recipe.train(config, console)
             if domains is None:
@@ -50,10 +50,10 @@ def cyclegan(config: CycleGanConfig) -> bool:
         return True
 
 
-def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> ImageSet:
+def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> tuple[ImageSet, Translator]:
     run.check()
     device.configure(config.device_target, config.mode)
-    load_translator("--resume", config.resume, config.direction)  # what is wrong with it is said before any work
+    translator = load_translator("--resume", config.resume, config.direction)  # what is wrong with it comes first
     if config.data_url is None:
         domains = prepare.find(config, say=console.say)
         images = domains.source if config.direction == "AtoB" else domains.target
@@ -67,7 +67,7 @@ def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> 
     run.remove_parts()
     if config.do_validation and config.data_url is not None:
         images = prepare.validated_source(config, run, images, say=console.say)
-    return images
+    return images, translator
 
 
 def _of_direction(images: ImageSet, direction: Direction) -> ImageSet:

@@ -280,8 +280,8 @@ def test_many_images_of_one_size_are_drawn_compiled_and_equal(monkeypatch):
     translator = Translator("here", 3, (16, 16), 4, True, cell)
     image = np.random.default_rng(3).integers(0, 256, (3, 17, 22), np.uint8)
     streamed = translator.draw(image, 64)
-    assert translator.seconds[20, 24] > 0
-    monkeypatch.setattr(translate, "COMPILE_SECONDS", 0)
+    assert translator.drawn == {(20, 24): 1}
+    monkeypatch.setattr(translate, "COMPILE_AFTER", 1)
     monkeypatch.setattr(translate, "Stream", None)
     compiled = translator.draw(image, 64)
     assert len(cell.compile_cache) == 1

@@ -8,30 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from image_files import encoded, pixels, some, write, write_zip
+from image_files import encoded, listed, names, pixels, refusal, some, write, write_zip
 
 from mindgan.data import image_archive
-from mindgan.data.image_set import ImageSet
-from mindgan.data.image_source import list_images
 from mindgan.runtime.errors import UserError
 
 PNG = encoded(pixels())
-
-
-def names(images: ImageSet) -> list[str]:
-    return [item.name for item in images.items]
-
-
-def listed(path: Path | str) -> ImageSet:
-    return list_images(path, option="--data_url")
-
-
-def refusal(path: Path | str) -> str:
-    with pytest.raises(UserError) as error:
-        listed(path)
-    assert "\n" not in str(error.value)
-    assert str(error.value).startswith("--data_url ")
-    return str(error.value)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

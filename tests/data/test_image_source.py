@@ -6,31 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
-from image_files import encoded, pixels, some, write
+from image_files import encoded, listed, names, pixels, refusal, some, write
 
 from mindgan.data import image_set, image_source
-from mindgan.data.image_set import ImageSet
-from mindgan.data.image_source import list_images
 from mindgan.runtime.errors import UserError
 
 PNG = encoded(pixels())
 ODD_NAMES = ("a b.png", 'it\'s "1".png', "é.png", "猫.png", "$(x);.png", "-r.png", "a\nb.png")
-
-
-def names(images: ImageSet) -> list[str]:
-    return [item.name for item in images.items]
-
-
-def listed(path: Path | str) -> ImageSet:
-    return list_images(path, option="--data_url")
-
-
-def refusal(path: Path | str) -> str:
-    with pytest.raises(UserError) as error:
-        listed(path)
-    assert "\n" not in str(error.value)
-    assert str(error.value).startswith("--data_url ")
-    return str(error.value)
 
 
 def manifest(path: Path, *rows: dict | str | bytes) -> Path:

@@ -154,7 +154,7 @@ def test_without_data_the_digits_of_the_direction_are_translated(direction, opti
     """Outlines are in colour, and what they are made of is not."""
     config = CycleGanConfig(predict=True, resume=str(network(folder, "ckpt")), direction=direction)
     with tiny_networks(), Console() as console:
-        images = operators._to_predict(config, RunDirectory(tmp_path), console)
+        images, _ = operators._to_predict(config, RunDirectory(tmp_path), console)
     assert images.option == option
     assert len(images) > 700
 
