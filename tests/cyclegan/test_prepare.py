@@ -121,3 +121,17 @@ def test_without_data_the_digits_are_the_domains():
     domains = prepare.find(CycleGanConfig(), say=said.append)
     assert len(domains.source) > 700
     assert "embedded digits" in said[0]
+
+
+def test_tests_of_which_nothing_is_whole_do_not_stop_a_training(tmp_path):
+    for name, images in {"trainA": some(3), "trainB": some(3, first=9), "testA": {"x.png": b"broken"}}.items():
+        write(tmp_path / "in" / name, images)
+    write(tmp_path / "in" / "testB", some(2, first=20))
+    config, run = CycleGanConfig(data_url=str(tmp_path / "in")), RunDirectory(tmp_path / "run")
+    said = []
+    domains = prepare.validated(config, run, prepare.find(config, say=said.append), say=said.append)
+    assert (len(domains.source), domains.source_test) == (3, None)
+    assert len(domains.target_test) == 2
+    report = run.validation_report.read_text()
+    assert "x.png: dropped" in report
+    assert report.count(": kept") == 3 + 3 + 2  # one report on all four sets
