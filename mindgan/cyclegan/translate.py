@@ -1,6 +1,7 @@
 """Images of one domain to the other with a trained generator: from a run, a checkpoint or a MindIR file."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,10 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.training.checkpoint import require_file
 
-COMPILE_AFTER = 4  # images of one size; a count and not seconds, so that the same call gives the same bytes
+COMPILE_FROM = 5  # images of one size; a count and not seconds, so that the same call gives the same bytes
+BATCH_PX = (
+    16 * 64 * 64
+)  # so many pixels at once: small images each take the starts of their operations, else half the time
 MULTIPLE = 4  # px, of the ResNet generator, where a MindIR file does not tell
 
 
@@ -37,7 +41,7 @@ class Translator:
         multiple: what height and width of an image must be multiples of, px.
         is_free: whether it takes images of other sizes than `size`.
         cell: float32 [N, C, H, W] to float32 [N, C, H, W], both in [-1, 1].
-        drawn: how many images of each (height, width) were drawn layer by layer.
+        seen: how many images of each (height, width) came.
     """
 
     source: str
@@ -46,7 +50,7 @@ class Translator:
     multiple: int
     is_free: bool
     cell: nn.Cell
-    drawn: Counter[tuple[int, int]] = field(default_factory=Counter)
+    seen: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, C, H, W] to uint8 of the same shape; H and W are multiples of `multiple`, or `size`."""
@@ -54,44 +58,57 @@ class Translator:
         return to_uint8(np.concatenate([self.cell(Tensor(batch)).asnumpy() for batch in batches]))
 
     def draw(self, image: np.ndarray, tile: int) -> np.ndarray:
-        """One image of any size, in tiles where it is larger than `tile` px a side.
+        """As `draw_all`, one image [C, H, W]."""
+        return self.draw_all(image[None], tile)[0]
+
+    def draw_all(self, images: np.ndarray, tile: int) -> np.ndarray:
+        """Images of any one size, in tiles where they are larger than `tile` px a side.
 
         Compiled, the network draws small images many times as fast; compiling takes seconds for each size, and happens
-        at the fifth image of that size.
+        with the fifth image of that size.
 
         Args:
-            image: uint8 [C, H, W].
+            images: uint8 [N, C, H, W].
             tile: at least `multiple`.
 
         Returns:
-            uint8 [C, H, W].
+            uint8 [N, C, H, W].
         """
-        height, width = image.shape[1:]
-        inputs = normalise(self._filled_up(image))
+        height, width = images.shape[2:]
+        inputs = normalise(self._filled_up(images))
         if self.is_free and not isinstance(self.cell, nn.GraphCell):
-            result = self._draw_free(inputs, tile)
+            results = self._draw_free(inputs, tile)
         else:
             size = (max(tile // self.multiple, 2) * self.multiple,) * 2 if self.is_free else self.size
-            result = draw_tiled(lambda part: self.cell(Tensor(part)).asnumpy(), inputs[None], size, self.multiple)[0]
-        return to_uint8(result)[:, :height, :width]
+            parts = [draw_tiled(self._draw_at_once, image[None], size, self.multiple) for image in inputs]
+            results = np.concatenate(parts)
+        return to_uint8(results)[:, :, :height, :width]
 
-    def _draw_free(self, image: np.ndarray, tile: int) -> np.ndarray:
-        size = (image.shape[1], image.shape[2])
-        if max(size) <= tile and self.drawn[size] >= COMPILE_AFTER:
+    def num_at_once(self, size: tuple[int, int], tile: int) -> int:
+        """How many images of (height, width) `size` `draw_all` likes to get: few where each takes much memory."""
+        return max(_batch_size(size), COMPILE_FROM) if self.is_free and max(size) <= tile else 1
+
+    def _draw_at_once(self, images: np.ndarray) -> np.ndarray:
+        return self.cell(Tensor(images)).asnumpy()
+
+    def _draw_free(self, images: np.ndarray, tile: int) -> np.ndarray:
+        size = (images.shape[2], images.shape[3])
+        self.seen[size] += len(images)
+        if max(size) <= tile and self.seen[size] >= COMPILE_FROM:
             with device.in_mode("graph"):
-                return self.cell(Tensor(image[None])).asnumpy()[0]
-        self.drawn[size] += 1
+                return _in_batches(self._draw_at_once, images, _batch_size(size))
         with scratch_folder() as folder, device.in_mode("pynative"):
-            return Stream(self.cell, tile, folder).draw(image)
+            stream = Stream(self.cell, tile, folder)
+            return np.stack([stream.draw(image) for image in images])
 
-    def _filled_up(self, image: np.ndarray) -> np.ndarray:
+    def _filled_up(self, images: np.ndarray) -> np.ndarray:
         """Mirrored at the lower and right edge to a size that the network takes."""
         least = (RESNET_MIN_SIZE, RESNET_MIN_SIZE) if self.is_free else self.size
         more = [
             max(-(-side // self.multiple) * self.multiple, low) - side
-            for side, low in zip(image.shape[1:], least, strict=True)
+            for side, low in zip(images.shape[2:], least, strict=True)
         ]
-        return np.pad(image, ((0, 0), (0, more[0]), (0, more[1])), "symmetric")
+        return np.pad(images, ((0, 0), (0, 0), (0, more[0]), (0, more[1])), "symmetric")
 
     def require_size(self, size: tuple[int, int]) -> None:
         """Raises UserError where images of (height, width) `size` are not what the network takes."""
@@ -99,6 +116,16 @@ class Translator:
             raise UserError(
                 f"{self.source} takes heights and widths that are multiples of {self.multiple}, not {size[0]}x{size[1]}"
             )
+
+
+def _batch_size(size: tuple[int, int]) -> int:
+    return max(BATCH_PX // (size[0] * size[1]), 1)
+
+
+def _in_batches(draw: Callable[[np.ndarray], np.ndarray], images: np.ndarray, size: int) -> np.ndarray:
+    """`draw` of `size` images at a time, as it compiles for one number of them; the last are repeated to be as many."""
+    filled = np.resize(images, (-(-len(images) // size) * size, *images.shape[1:]))
+    return np.concatenate([draw(filled[start : start + size]) for start in range(0, len(filled), size)])[: len(images)]
 
 
 def load_translator(option: str, source: str, direction: Direction) -> Translator:

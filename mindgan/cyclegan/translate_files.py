@@ -1,7 +1,7 @@
 """Files to files: what `mindgan translate` does."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mindgan.cyclegan.checkpoints import Direction
-from mindgan.cyclegan.translate import load_translator
+from mindgan.cyclegan.translate import Translator, load_translator
 from mindgan.data.decode import decode_item
 from mindgan.data.image_set import ImageItem, ImageSet, is_image_name, shown
 from mindgan.data.image_source import list_images, read_file
@@ -49,22 +49,54 @@ def translate_files(
     images = _without_output(images, out)
     images.require(1)
     translator = load_translator("--network", network, direction)
-    written, failed = [], []
-    for item in tqdm(images.items, unit="image", dynamic_ncols=True, disable=None):
-        try:
-            pixels = decode_item(item, channels=translator.image_channel)
-        except UserError as error:
-            failed.append(str(error))
-            tqdm.write(f"left out: {error}")
-            continue
-        path = out / _name(item)
-        write_atomically(path, _encoded(translator.draw(pixels, tile), path.suffix))
-        written.append(path)
+    names = _names(images.items)
+    written: list[Path] = []
+    failed: list[str] = []
+    with tqdm(total=len(images.items), unit="image", dynamic_ncols=True, disable=None) as bar:
+        for items, pixels in _runs(_decoded(images.items, translator.image_channel, failed), translator, tile):
+            for item, drawn in zip(items, translator.draw_all(pixels, tile), strict=True):
+                path = out / names[item.name]
+                write_atomically(path, _encoded(drawn, path.suffix))
+                written.append(path)
+            bar.update(len(written) + len(failed) - bar.n)
     if not written:
         raise UserError(f"{INPUT_OPTION} {source}: no image could be decoded; the first: {failed[0]}")
     left_out = f", {len(failed)} left out" if failed else ""
     say(f"{len(written)} images translated with {translator.source} into {out}{left_out}")
     return written
+
+
+def _decoded(items: Iterable[ImageItem], channels: int, failed: list[str]) -> Iterator[tuple[ImageItem, np.ndarray]]:
+    """Each image, uint8 [C, H, W]; what is wrong with one that cannot be decoded is told and added to `failed`."""
+    for item in items:
+        try:
+            yield item, decode_item(item, channels=channels)
+        except UserError as error:
+            failed.append(str(error))
+            tqdm.write(f"left out: {error}")
+
+
+def _runs(
+    images: Iterable[tuple[ImageItem, np.ndarray]], translator: Translator, tile: int
+) -> Iterator[tuple[list[ImageItem], np.ndarray]]:
+    """Images that follow one another and have one size, as many as the translator likes at once: [N, C, H, W]."""
+    run: list[tuple[ImageItem, np.ndarray]] = []
+    for image in images:
+        if run and not _belongs(image[1], run, translator, tile):
+            yield _together(run)
+            run = []
+        run.append(image)
+    if run:
+        yield _together(run)
+
+
+def _belongs(image: np.ndarray, run: list[tuple[ImageItem, np.ndarray]], translator: Translator, tile: int) -> bool:
+    num = translator.num_at_once((image.shape[1], image.shape[2]), tile)
+    return image.shape == run[0][1].shape and len(run) < num
+
+
+def _together(run: list[tuple[ImageItem, np.ndarray]]) -> tuple[list[ImageItem], np.ndarray]:
+    return [item for item, _ in run], np.stack([image for _, image in run])
 
 
 def _list(source: str) -> ImageSet:
@@ -77,7 +109,8 @@ def _list(source: str) -> ImageSet:
 
 
 def _require_apart(images: ImageSet, out: Path) -> None:
-    places = {item.path.resolve(): (out / _name(item)).resolve() for item in images.items if item.path is not None}
+    names = _names(images.items)
+    places = {item.path.resolve(): (out / names[item.name]).resolve() for item in images.items if item.path is not None}
     if out.resolve() == images.source.resolve() or any(path == place for path, place in places.items()):
         raise UserError(f"--output {shown(out)} holds the originals, which stay untouched; name another folder")
 
@@ -89,10 +122,18 @@ def _without_output(images: ImageSet, out: Path) -> ImageSet:
     return images.select(lambda item: item.path is None or out.resolve() not in item.path.resolve().parents)
 
 
-def _name(item: ImageItem) -> PurePosixPath:
-    """The name of a translation: the image's, with .png behind it where its format is not kept."""
-    name = PurePosixPath(item.name)
-    return name if name.suffix.lower() in FORMATS else name.with_name(f"{name.name}.png")
+def _names(items: Sequence[ImageItem]) -> dict[str, PurePosixPath]:
+    """Of the translations, by the images' names: the same, with .png behind it where a format is not kept."""
+    kept = {item.name for item in items if PurePosixPath(item.name).suffix.lower() in FORMATS}
+    taken, names = set(kept), {name: PurePosixPath(name) for name in kept}
+    for item in items:
+        if item.name not in kept:
+            name = f"{item.name}.png"
+            while name in taken:  # photo.webp beside photo.webp.png
+                name += ".png"
+            taken.add(name)
+            names[item.name] = PurePosixPath(name)
+    return names
 
 
 def _encoded(image: np.ndarray, suffix: str) -> bytes:

@@ -20,6 +20,7 @@ from typing import Any
 import mnist_step
 from mnist_step import about_machine, at_least_one, block_medians, extremes, middle, versions
 
+from mindgan.cyclegan.translate import BATCH_PX
 from mindgan.runtime.errors import UserError
 
 WORKER = Path(__file__).with_name("cyclegan_step_worker.py")
@@ -42,13 +43,18 @@ class Case:
     def field(self) -> str:
         """The name of its ratio."""
         if self.task == "translate":
-            return f"ratio_translate_{self.size}"
+            return f"ratio_translate_{self.size}" + ("" if self.batch == at_once(self.size) else "_alone")
         return f"ratio_to_pytorch_{self.size}" + (f"_batch{self.batch}" if self.batch > 1 else "")
+
+
+def at_once(size: int) -> int:
+    """How many images `mindgan translate` draws at a time."""
+    return max(BATCH_PX // size**2, 1)
 
 
 CASES = [
     *(Case("step", size, batch) for size in NETWORKS for batch in BATCHES),
-    *(Case("translate", size) for size in NETWORKS),
+    *(Case("translate", size, batch) for size in NETWORKS for batch in (1, at_once(size))),
 ]
 
 

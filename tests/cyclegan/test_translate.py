@@ -280,11 +280,55 @@ def test_many_images_of_one_size_are_drawn_compiled_and_equal(monkeypatch):
     translator = Translator("here", 3, (16, 16), 4, True, cell)
     image = np.random.default_rng(3).integers(0, 256, (3, 17, 22), np.uint8)
     streamed = translator.draw(image, 64)
-    assert translator.drawn == {(20, 24): 1}
-    monkeypatch.setattr(translate, "COMPILE_AFTER", 1)
+    assert translator.seen == {(20, 24): 1}
+    monkeypatch.setattr(translate, "COMPILE_FROM", 2)
     monkeypatch.setattr(translate, "Stream", None)
     compiled = translator.draw(image, 64)
     assert len(cell.compile_cache) == 1
     assert np.abs(compiled.astype(int) - streamed).max() <= 1
     with pytest.raises(TypeError):  # larger than a tile it is streamed whatever was spent
         translator.draw(image, 16)
+
+
+def test_small_images_are_drawn_several_at_once_in_one_shape(monkeypatch):
+    """Five images, two at a time: the sixth place is filled and left out again."""
+    shapes = []
+    cell = enlarged(Architecture.of(CONFIG), "G_A", 0)
+    translator = Translator("here", 3, (16, 16), 4, True, cell)
+    images = np.stack([picture(16, 20, seed=seed) for seed in range(5)])
+    expected = np.stack([directly(cell, image) for image in images])
+    monkeypatch.setattr(translate, "BATCH_PX", 2 * 16 * 20)
+    monkeypatch.setattr(
+        Translator, "_draw_at_once", lambda self, x: (shapes.append(x.shape), cell(Tensor(x)).asnumpy())[1]
+    )
+    drawn = translator.draw_all(images, 64)
+    assert shapes == [(2, 3, 16, 20)] * 3
+    assert np.abs(drawn - expected).max() <= 1
+    assert translator.num_at_once((16, 20), 64) == translate.COMPILE_FROM
+    assert translator.num_at_once((4, 4), 64) == 40
+    assert translator.num_at_once((16, 20), 16) == 1
+
+
+def test_images_of_one_size_that_follow_one_another_go_together(run, networks, tmp_path, monkeypatch):
+    """Each under its own name, whatever stands between them and however many go at once."""
+    sizes = {"a": (8, 12), "b": (8, 12), "c": (8, 12), "d": (12, 8), "f": (8, 12), "g": (8, 12)}
+    images = {name: picture(*size, seed=index) for index, (name, size) in enumerate(sizes.items())}
+    files = {f"{name}.png": encoded(image.transpose(1, 2, 0)) for name, image in images.items()}
+    write(tmp_path / "in", {**files, "e.png": b"\x89PNG\r\n\x1a\n and no more"})
+    monkeypatch.setattr(Translator, "num_at_once", lambda self, size, tile: 2)
+    drawn, draw_all = [], Translator.draw_all
+    monkeypatch.setattr(
+        Translator, "draw_all", lambda self, x, tile: (drawn.append(len(x)), draw_all(self, x, tile))[1]
+    )
+    written, said = translated(run, tmp_path / "in", tmp_path / "out")
+    assert drawn == [2, 1, 1, 2]
+    assert (written, "1 left out" in said[-1]) == (sorted(files), True)
+    for name, image in images.items():
+        assert np.abs(opened(tmp_path / "out" / f"{name}.png")[1] - directly(networks["G_A"], image)).max() <= 1
+
+
+def test_names_that_would_meet_are_kept_apart(run, tmp_path):
+    write(tmp_path / "in", {"a.webp": encoded(pixels(1), "WEBP"), "a.webp.png": encoded(pixels(2))})
+    written, _ = translated(run, tmp_path / "in", tmp_path / "out")
+    assert written == ["a.webp.png", "a.webp.png.png"]
+    assert opened(tmp_path / "out" / "a.webp.png")[1].shape == pixels(2).transpose(2, 0, 1).shape
