@@ -47,6 +47,7 @@ setup(
             "hypothesis==6.168.5",
             "ruff==0.17.5",
             "mypy==2.4.1",
+            "types-psutil>=7,<8",
             "jupytext==1.19.6",
             "nbclient==0.11.0",
             "ipykernel==7.3.0",

@@ -1,5 +1,7 @@
 """uint8 images in memory to float32 batches, in an order that depends on (seed, nimg) alone."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from mindgan.runtime import randomness
@@ -12,6 +14,28 @@ def normalise(images: np.ndarray) -> np.ndarray:
     batch -= 127.5
     batch /= 127.5
     return batch
+
+
+def batch_indices(seed: int, nimg: int, batch_size: int, num: int) -> np.ndarray:
+    """Which of `num` images stand at positions `nimg` to `nimg + batch_size` of a stream without end.
+
+    The stream is one epoch after the other, each with every image once, in an order of its own; a batch may begin in
+    one epoch and end in another. The processes of a distributed run ask for parts of the batch at their own `nimg`.
+
+    Returns:
+        int64 [batch_size], which depends on the arguments alone.
+    """
+    positions = nimg + np.arange(batch_size, dtype=np.int64)
+    indices = np.empty_like(positions)
+    for epoch in range(int(positions[0]) // num, int(positions[-1]) // num + 1):
+        here = positions // num == epoch
+        indices[here] = _order(seed, epoch * num, num)[positions[here] % num]
+    return indices
+
+
+@lru_cache(maxsize=2)  # a batch may need the end of one epoch and the beginning of the next
+def _order(seed: int, nimg: int, num: int) -> np.ndarray:
+    return randomness.permutation(seed, nimg, num)
 
 
 class Batches:

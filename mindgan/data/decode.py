@@ -125,9 +125,10 @@ def has_transparency(image: Image.Image) -> bool:
 
 
 def to_channels(image: Image.Image, channels: int) -> Image.Image:
-    """An image of any mode to RGB (3 channels) or grey (1 channel, ITU-R 601-2 luma) of 8 bits.
+    """An image of any mode to RGB (3 channels), grey (1, ITU-R 601-2 luma) or RGBA (4) of 8 bits.
 
-    What is transparent is laid over white, as a page shows it: the colours that an alpha channel hides are arbitrary.
+    For 3 and 1, what is transparent is laid over white, as a page shows it: the colours that an alpha channel hides are
+    arbitrary. For 4, an image without alpha becomes opaque.
     Of 16 bits the higher byte is kept, as Pillow does for RGB. CMYK is converted without colour profile.
 
     Raises:
@@ -136,6 +137,8 @@ def to_channels(image: Image.Image, channels: int) -> Image.Image:
     with refusing():
         if image.mode == "F" or image.mode.startswith("I"):
             image = _eight_bits(image)
+        if channels == 4:
+            return image.convert("RGBA")
         if has_transparency(image):
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
@@ -154,7 +157,7 @@ def decode(data: bytes, *, channels: int, size: tuple[int, int] | None = None) -
 
     Args:
         data: the file.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey, 4 for RGBA.
         size: (height, width) to resize to, bicubic with antialiasing, the aspect ratio not kept; None leaves it.
 
     Returns:
@@ -166,8 +169,13 @@ def decode(data: bytes, *, channels: int, size: tuple[int, int] | None = None) -
     image = to_channels(open_image(data).image, channels)
     if size is not None and image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.BICUBIC)
-    pixels = np.asarray(image)  # [H, W] or [H, W, 3]
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) if channels == 3 else pixels[None].copy()
+    return channels_first(image)
+
+
+def channels_first(image: Image.Image) -> np.ndarray:
+    """The pixels of an image of 8 bits: uint8 [C, H, W]."""
+    pixels = np.asarray(image)  # [H, W] or [H, W, C]
+    return pixels[None].copy() if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def decode_item(item: ImageItem, *, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -176,8 +184,15 @@ def decode_item(item: ImageItem, *, channels: int, size: tuple[int, int] | None 
     Raises:
         UserError: the file cannot be read or is no whole image; the message names it.
     """
-    try:
+    with naming(item):
         return decode(item.read(), channels=channels, size=size)
+
+
+@contextmanager
+def naming(item: ImageItem) -> Iterator[None]:
+    """What is `Undecodable` becomes a UserError that names the file."""
+    try:
+        yield
     except Undecodable as error:
         raise UserError(
             f"{item.where} cannot be decoded: {error}; mend or remove it, or run with validation"

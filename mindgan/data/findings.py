@@ -36,12 +36,17 @@ class Rules:
     """What a valid image is."""
 
     image_channel: int
-    image_max_width: int
-    image_max_height: int
+    """3 for RGB, 1 for grey, 4 for RGB with or without alpha."""
+    image_max_width: int = -1
+    """px; wider images are reduced proportionally, and -1 is off."""
+    image_max_height: int = -1
+    """px, alike."""
 
     def __post_init__(self) -> None:
-        if self.image_channel not in (1, 3):
-            raise UserError(f"--image_channel {self.image_channel} is none; use 3 for colour or 1 for grey")
+        if self.image_channel not in (1, 3, 4):
+            raise UserError(
+                f"--image_channel {self.image_channel} is none; use 3 for colour or 1 for grey (StyleGAN also takes 4)"
+            )
         for name in ("image_max_width", "image_max_height"):
             value = getattr(self, name)
             if value < 1 and value != -1:
@@ -70,6 +75,8 @@ def judge(data: bytes, name: str, rules: Rules) -> Judgement:
         suffix, named = _suffix(opened, name)
         findings = _findings(opened, rules)
         geometry = (opened.image.size, _reduced_size(opened.image, rules), opened.orientation != 1)
+        if findings and _keeps_alpha(opened, rules) and suffix.lower() not in SUFFIXES["PNG"]:
+            suffix = SUFFIXES["PNG"][0]
         if findings:
             return Judgement((*findings, *named), CONVERTED, suffix, _converted(opened, rules), *geometry)
         return Judgement(named, RENAMED if named else KEPT, suffix, data, *geometry)
@@ -95,9 +102,9 @@ def _findings(opened: Opened, rules: Rules) -> tuple[str, ...]:
     found = []
     if opened.format not in SUFFIXES:
         found.append(f"format {opened.format}")
-    if image.mode != ("RGB" if rules.image_channel == 3 else "L"):
+    if image.mode not in {1: ("L",), 3: ("RGB",), 4: ("RGB", "RGBA")}[rules.image_channel]:
         found.append(MODES.get(image.mode, "1 channel" if image.mode.startswith("I") else f"mode {image.mode}"))
-    elif has_transparency(image):
+    elif has_transparency(image) and not _keeps_alpha(opened, rules):
         found.append("a transparent colour")
     if opened.bits == 16:
         found.append("16 bits a channel")
@@ -117,17 +124,22 @@ def _reduced_size(image: Image.Image, rules: Rules) -> tuple[int, int]:
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
+def _keeps_alpha(opened: Opened, rules: Rules) -> bool:
+    return rules.image_channel == 4 and has_transparency(opened.image)
+
+
 def _converted(opened: Opened, rules: Rules) -> bytes:
-    image = to_channels(opened.image, rules.image_channel)
+    keeps_alpha = _keeps_alpha(opened, rules)
+    image = to_channels(opened.image, rules.image_channel if keeps_alpha else min(rules.image_channel, 3))
     if (size := _reduced_size(image, rules)) != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     result = io.BytesIO()
-    stays = opened.format in ("PNG", "BMP")
+    stays = opened.format in ("PNG", "BMP") or keeps_alpha
     if not stays and max(image.size) > MAX_JPEG_SIDE:
         raise Undecodable(f"a side of more than {MAX_JPEG_SIDE} pixels, which no JPEG has")
     with refusing():
         if stays:
-            image.save(result, format=opened.format)
+            image.save(result, format="PNG" if keeps_alpha else opened.format)
         else:
             image.save(result, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return result.getvalue()

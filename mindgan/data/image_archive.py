@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from mindgan.data.image_set import (
     DOUBLE,
     MAX_FILE_BYTES,
+    MAX_JSON_BYTES,
     MAX_XML_BYTES,
     ImageItem,
     ImageSet,
@@ -19,7 +20,6 @@ from mindgan.data.image_set import (
     XmlFile,
     is_image_name,
     is_xml_name,
-    passed_over_for_kind,
     passed_over_for_name,
     shown,
     top_folder,
@@ -103,7 +103,7 @@ def _is_image(name: str, read: Callable[..., bytes], listing: Listing) -> bool:
     try:
         if is_image_name(name, lambda: read(limit=16)):
             return True
-        listing.pass_over(name, passed_over_for_kind(name))
+        listing.add_other(name, partial(read, limit=MAX_JSON_BYTES + 1))
     except UserError:
         listing.problem(name, "damaged in the archive")
     return False

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from mindgan.runtime.errors import UserError
 
 MAX_FILE_BYTES = 256 << 20  # of one image file, which is read into memory whole
@@ -20,6 +22,8 @@ SUFFIXES = (  # of files that mean to be images, also where they turn out not to
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 XML_SUFFIX = ".xml"
+DATASET_JSON = "dataset.json"  # of the labels of a set, at its top: StyleGAN2-ADA, dataset_tool
+MAX_JSON_BYTES = 64 << 20  # of it: a million images
 LITTER = ("__macosx", ".ds_store", "thumbs.db", "desktop.ini")  # left by file managers, in lower case
 
 
@@ -86,6 +90,10 @@ class ImageItem:
     """The file; None in an archive."""
     xml: XmlFile | None = None
     """Its annotation: the XML of the same name beside it, or the one that a manifest names."""
+    has_one_label: bool = True
+    """False where a manifest names several classes, of which `label` is the first."""
+    condition: int | np.ndarray | None = field(default=None, repr=False, compare=False)
+    """The number of its class, or numbers [c], where a dataset.json or .labels file says so."""
 
     def read(self) -> bytes:
         """The bytes of the file.
@@ -121,6 +129,8 @@ class ImageSet:
     """Files and folders that are no images, by name; the finding is the reason."""
     folders: tuple[str, ...] = ()
     """The folders at its top, also those without images."""
+    dataset_json: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
+    """Reads the dataset.json at its top, or a byte more than `MAX_JSON_BYTES` of it; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -199,10 +209,17 @@ class Listing:
     folders: set[str] = field(default_factory=set)
     xmls: dict[str, XmlFile] = field(default_factory=dict)
     """By their names without suffix."""
+    dataset_json: Callable[[], bytes] | None = None
 
     def problem(self, name: str, finding: str) -> None:
         """Notes what cannot be read."""
         self.problems.append(Problem(name, finding))
+
+    def add_other(self, name: str, reader: Callable[[], bytes]) -> None:
+        """Notes a file of another kind; a dataset.json at the top can be read later."""
+        if name == DATASET_JSON:
+            self.dataset_json = reader
+        self.pass_over(name, passed_over_for_kind(name))
 
     def pass_over(self, name: str, reason: str) -> None:
         """Notes what is no image."""
@@ -219,7 +236,7 @@ class Listing:
         for xml in self.xmls.values():
             self.pass_over(xml.name, ALONE)
         problems, passed = (tuple(sorted(those, key=lambda one: one.name)) for those in (self.problems, self.passed))
-        return ImageSet(option, source, items, problems, passed, tuple(sorted(self.folders)))
+        return ImageSet(option, source, items, problems, passed, tuple(sorted(self.folders)), self.dataset_json)
 
     def _with_xml(self, item: ImageItem) -> ImageItem:
         """Of two images of one name, such as 1.jpg and 1.png, the first gets the XML."""

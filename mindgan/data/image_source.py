@@ -12,6 +12,7 @@ from mindgan.data.image_archive import list_archive
 from mindgan.data.image_set import (
     DOUBLE,
     MAX_FILE_BYTES,
+    MAX_JSON_BYTES,
     MAX_XML_BYTES,
     ImageItem,
     ImageSet,
@@ -19,7 +20,6 @@ from mindgan.data.image_set import (
     XmlFile,
     is_image_name,
     is_xml_name,
-    passed_over_for_kind,
     passed_over_for_name,
     shown,
     top_folder,
@@ -149,6 +149,7 @@ class _Told(NamedTuple):
     label: str | None
     usage: str | None
     xml: XmlFile | None
+    has_one_label: bool = True
 
 
 def _add_file(path: Path, name: str, found: os.stat_result, listing: Listing, told: _Told | None = None) -> None:
@@ -165,13 +166,13 @@ def _add_file(path: Path, name: str, found: os.stat_result, listing: Listing, to
     elif is_xml_name(name) and told is None:
         listing.add_xml(_xml_file(path, name))
     elif not is_image_name(name, lambda: _first_bytes(path, 16)):
-        listing.pass_over(name, passed_over_for_kind(name))
+        listing.add_other(name, partial(read_file, path, MAX_JSON_BYTES + 1))
     elif found.st_size > MAX_FILE_BYTES:
         listing.problem(name, f"larger than {MAX_FILE_BYTES >> 20} MiB")
     else:
-        label, usage, xml = told or (top_folder(name), None, None)
+        label, usage, xml, has_one_label = told or _Told(top_folder(name), None, None)
         read = partial(read_file, path)
-        listing.items.append(ImageItem(name, label, shown(path), found.st_size, read, usage, path, xml))
+        listing.items.append(ImageItem(name, label, shown(path), found.st_size, read, usage, path, xml, has_one_label))
 
 
 def _xml_file(path: Path, name: str) -> XmlFile:
@@ -219,7 +220,7 @@ def _list_manifest(manifest: Path, option: str) -> ImageSet:
         path, name = manifest.parent / row.source, Path(os.path.relpath(absolute, common)).as_posix()
         xml = _xml_of_row(manifest, row.xml) if row.xml else None
         try:
-            _add_file(path, name, path.stat(), listing, _Told(row.label, row.usage, xml))
+            _add_file(path, name, path.stat(), listing, _Told(row.label, row.usage, xml, row.has_one_label))
         except OSError as error:
             listing.problem(name, _reason(error, path))
     return listing.finish(option, manifest)

@@ -33,6 +33,8 @@ class ManifestRow:
     """The first class it is labelled with, or None."""
     xml: str | None = None
     """Path or URL of the first file of boxes or outlines (``annotation-loc``), or None."""
+    has_one_label: bool = True
+    """False where there are further classes."""
 
 
 def read_rows(path: Path, option: str) -> list[ManifestRow]:
@@ -76,7 +78,9 @@ def _row(text: bytes, line: int, place: str) -> ManifestRow:
     if not isinstance(source, str) or not source.strip() or "\0" in source:
         raise UserError(f'{place} names no file; every line needs a "source"')
     annotations = _annotations(sample, place)
-    return ManifestRow(line, source, _usage(sample, place), _label(annotations, place), _xml(annotations, place))
+    labels, xml = _labels(annotations, place), _xml(annotations, place)
+    label = labels[0] if labels else None
+    return ManifestRow(line, source, _usage(sample, place), label, xml, has_one_label=len(labels) < 2)
 
 
 def _usage(sample: dict, place: str) -> str | None:
@@ -95,11 +99,11 @@ def _annotations(sample: dict, place: str) -> list[dict]:
     return annotations
 
 
-def _label(annotations: list[dict], place: str) -> str | None:
-    names = [a.get("name") for a in annotations if a.get("type", CLASSIFICATION) == CLASSIFICATION]
+def _labels(annotations: list[dict], place: str) -> list[str]:
+    names: list = [a.get("name") for a in annotations if a.get("type", CLASSIFICATION) == CLASSIFICATION]
     if not all(isinstance(name, str) and name for name in names):
         raise UserError(f'{place}: an annotation of {CLASSIFICATION} needs a "name"')
-    return names[0] if names else None
+    return names
 
 
 def _xml(annotations: list[dict], place: str) -> str | None:

@@ -118,20 +118,29 @@ def _of_label(images: ImageSet, label: str) -> ImageSet:
 
 
 def _by_usage(source: ImageSet, target: ImageSet) -> Domains:
-    def is_test(item: ImageItem) -> bool:
-        return item.usage in TEST_USAGES
-
-    training = [images.select(lambda item: not is_test(item)) for images in (source, target)]
-    for images, kept in zip((source, target), training, strict=True):
-        if len(images) and not len(kept):
-            raise UserError(
-                f"{images.option} {shown(images.source)}: the usage of all {len(images)} images is that of tests; "
-                f"set it to TRAIN where they are for the training"
-            )
     source_test, target_test = (
-        test if len(test) else None for test in (source.select(is_test), target.select(is_test))
+        test if len(test) else None for test in (source.select(_is_test), target.select(_is_test))
     )
-    return Domains(training[0], training[1], source_test, target_test)
+    return Domains(without_tests(source), without_tests(target), source_test, target_test)
+
+
+def without_tests(images: ImageSet) -> ImageSet:
+    """The images that are for the training, where a manifest says what they are for.
+
+    Raises:
+        UserError: all are for tests.
+    """
+    kept = images.select(lambda item: not _is_test(item))
+    if len(images) and not len(kept):
+        raise UserError(
+            f"{images.option} {shown(images.source)}: the usage of all {len(images)} images is that of tests; "
+            f"set it to TRAIN where they are for the training"
+        )
+    return kept
+
+
+def _is_test(item: ImageItem) -> bool:
+    return item.usage in TEST_USAGES
 
 
 def _require_one_domain(images: ImageSet) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -43,7 +43,7 @@ def validate(
     Args:
         images: what to validate.
         out_folder: the work folder; it gets ``Data/``, ``validation.json``, ``validation.txt`` and a journal.
-        image_channel: 3 makes everything RGB, 1 everything grey.
+        image_channel: 3 makes everything RGB, 1 everything grey, 4 leaves RGB and RGBA as they are.
         image_max_width: wider images are reduced proportionally, px; -1 is off.
         image_max_height: higher images alike.
         least: how many valid images are needed.
@@ -172,7 +172,7 @@ def _output_item(item: ImageItem, row: Row, out_folder: Path) -> ImageItem:
         where = out_folder / row.xml.output
         xml = XmlFile(_without_data(row.xml.output), shown(where), partial(read_file, where))
     read = partial(read_file, path)
-    return ImageItem(name, item.label, shown(path), row.output_bytes, read, item.usage, path, xml)
+    return replace(item, name=name, where=shown(path), num_bytes=row.output_bytes, reader=read, path=path, xml=xml)
 
 
 def _without_data(output: str | None) -> str:

@@ -72,6 +72,14 @@ class Conv2d(nn.Cell):
                 is_narrowing=self.is_narrowing,
             )
 
+    @property
+    def torch_axes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """See torch_layout.py."""
+        kernel, inputs, outputs = (self.kernel_size,) * 2, self.in_channels, self.out_channels
+        if self.is_narrowing:
+            return (inputs, *kernel, outputs), (3, 0, 2, 1)
+        return (*kernel, inputs, outputs), (3, 2, 0, 1)
+
     def construct(self, x: Tensor) -> Tensor:
         if self.native is not None:
             y = self.native(x, self.weight)
@@ -146,6 +154,11 @@ class ConvTranspose2d(nn.Cell):
         self.native = None
         if native.is_wanted():
             self.native = native.TransposedConvolution((in_channels, kernel_size, out_channels))
+
+    @property
+    def torch_axes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """See torch_layout.py."""
+        return (self.in_channels, self.kernel_size, self.kernel_size, self.out_channels), (0, 3, 1, 2)
 
     def construct(self, x: Tensor) -> Tensor:
         y = self._product(x) if self.native is None else self.native(x, self.weight)

@@ -1,6 +1,8 @@
 """Weights of convolutions in PyTorch's layouts: OIHW, and IOHW of a transposed convolution. Names are the same in both.
 
-The layers keep them as matrices (convolution.py says why), so this is the way of weights to and from other packages.
+The layers keep them as matrices (convolution.py says why), so this is the way of weights to and from other packages. A
+layer whose `weight` is such a matrix has `torch_axes`: what the matrix's axes consist of, in order, and the order of
+these in PyTorch's layout.
 """
 
 from collections.abc import Mapping
@@ -8,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from mindspore import Tensor, nn
 
-from mindgan.layers.convolution import Conv2d, ConvTranspose2d
+TorchAxes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def to_torch(cell: nn.Cell, arrays: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -59,16 +61,7 @@ def load_torch(cell: nn.Cell, arrays: Mapping[str, np.ndarray]) -> None:
         parameters[name].set_data(Tensor(array.astype(np.float32)))
 
 
-def _layouts(cell: nn.Cell) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """By the name of each weight: what the axes of its matrix consist of, and their order in PyTorch's."""
-    found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
-    for _, layer in cell.cells_and_names():
-        if isinstance(layer, Conv2d | ConvTranspose2d):
-            kernel, inputs, outputs = (layer.kernel_size,) * 2, layer.in_channels, layer.out_channels
-            if isinstance(layer, ConvTranspose2d):
-                found[layer.weight.name] = (inputs, *kernel, outputs), (0, 3, 1, 2)
-            elif layer.is_narrowing:
-                found[layer.weight.name] = (inputs, *kernel, outputs), (3, 0, 2, 1)
-            else:
-                found[layer.weight.name] = (*kernel, inputs, outputs), (3, 2, 0, 1)
-    return found
+def _layouts(cell: nn.Cell) -> dict[str, TorchAxes]:
+    """By the name of each weight that is kept as a matrix: what its layer says of it."""
+    layers = [layer for _, layer in cell.cells_and_names() if hasattr(layer, "torch_axes")]
+    return {layer.weight.name: layer.torch_axes for layer in layers}

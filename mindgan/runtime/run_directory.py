@@ -31,6 +31,12 @@ class RunDirectory:
         samples/0001_0.jpg   source, translated and reconstructed image 0 after one epoch; 0000 is before the first
         Data/                CYcleGan_0_0.jpg: image 0 of batch 0, translated after the training
         output_0.manifest    the images of Data/
+
+    Of StyleGAN2::
+
+        model/               network-snapshot-000012.ckpt, after 12 kimg, and the average generator as .mindir
+        samples/             reals.png, fakes_init.png and fakes000012.png: grids of one set of latents
+        Data/                StyleGan_cat_0.jpg: new image 0 of a class
     """
 
     def __init__(self, root: str | Path):
@@ -47,6 +53,8 @@ class RunDirectory:
         self.validation = self.root / "validation"
         self.validation_report = self.validation / "report.txt"
         self.sample_rows = self.root / "samples"
+        self.reals = self.sample_rows / "reals.png"
+        self.fakes_init = self.sample_rows / "fakes_init.png"
         self.data = self.root / "Data"
         self.data_of = self.root / "data.json"
         self.manifest = self.root / "output_0.manifest"
@@ -112,6 +120,27 @@ class RunDirectory:
     def keep_operator_checkpoints(self, keep: int) -> None:
         """Removes the oldest .ckpt of model/ beyond the newest `keep`."""
         _remove_oldest(self.operator_models(".ckpt"), keep)
+
+    def snapshot(self, kimg: int) -> Path:
+        """The networks of StyleGAN2 after so many thousand images."""
+        return self.model / f"network-snapshot-{kimg:06d}.ckpt"
+
+    def snapshots(self) -> list[tuple[int, Path]]:
+        """The snapshots there are: (kimg, path), oldest first."""
+        return _numbered(self.model, r"network-snapshot-(\d+)\.ckpt")
+
+    def keep_snapshots(self, keep: int) -> None:
+        """Removes the oldest snapshots beyond the newest `keep`."""
+        _remove_oldest(self.snapshots(), keep)
+
+    def fakes(self, kimg: int) -> Path:
+        """The grid drawn after so many thousand images."""
+        return self.sample_rows / f"fakes{kimg:06d}.png"
+
+    def fakes_of_run(self) -> list[tuple[int, Path]]:
+        """The grids there are: (kimg, path), oldest first; the untrained network's is the one of 0."""
+        initial = [(0, self.fakes_init)] if self.fakes_init.is_file() else []
+        return initial + _numbered(self.sample_rows, r"fakes(\d+)\.png")
 
     def translated(self, batch: int, index: int) -> Path:
         """Image `index` of a batch, translated after the training."""

@@ -12,6 +12,11 @@ class Adam(nn.Adam):
     digit of the first losses. The kernel is MindSpore's; only the eps it is given differs.
     """
 
+    def __init__(self, params: list[ms.Parameter], learning_rate: float, beta1: float, beta2: float, eps: float):
+        """`nn.Adam` refuses a `beta1` of 0, which is well defined: the gradient itself is the mean."""
+        super().__init__(params, learning_rate=learning_rate, beta1=beta1 or 0.5, beta2=beta2, eps=eps)
+        self.beta1 = Tensor(beta1, ms.float32)
+
     def _apply_adam(
         self,
         params: tuple[ms.Parameter, ...],

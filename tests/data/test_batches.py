@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mindgan.data.batches import Batches, normalise
+from mindgan.data.batches import Batches, batch_indices, normalise
 from mindgan.runtime.errors import UserError
 
 
@@ -83,3 +83,28 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 def test_over_epochs_every_image_is_visited_though_each_epoch_drops_some() -> None:
     batches = Batches(numbered(25), batch_size=10, seed=0)
     assert {n for which in range(20) for n in epoch(batches, which)} == set(range(25))
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 500))
+def test_the_stream_has_every_image_once_an_epoch(num: int, batch_size: int, start: int) -> None:
+    stream = np.concatenate([batch_indices(5, nimg, 1, num) for nimg in range(start // num * num, start + batch_size)])
+    np.testing.assert_array_equal(batch_indices(5, start, batch_size, num), stream[start % num :])
+    for epoch in range(len(stream) // num):
+        assert sorted(stream[epoch * num : (epoch + 1) * num]) == list(range(num))
+
+
+def test_the_stream_is_shuffled_anew_for_every_epoch_and_seed() -> None:
+    epochs = {tuple(batch_indices(seed, 50 * epoch, 50, 50)) for seed in (0, 1) for epoch in (0, 1, 10**7)}
+    assert len(epochs) == 6
+    assert tuple(range(50)) not in epochs
+
+
+def test_the_stream_never_changes() -> None:
+    """Runs that were begun go on with the images they would have had."""
+    assert batch_indices(0, 7, 8, 10).tolist() == [1, 5, 4, 5, 7, 0, 1, 4]
+
+
+def test_parts_of_a_batch_are_those_of_the_whole() -> None:
+    whole = batch_indices(1, 96, 32, 100)
+    parts = [batch_indices(1, 96 + 8 * rank, 8, 100) for rank in range(4)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)

@@ -1,0 +1,104 @@
+"""What happens beside the steps: a tick's line on the screen, in stats.jsonl and in TensorBoard, and snapshots."""
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from mindgan.render.report import duration_text
+from mindgan.runtime import jsonl
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.training.events import Events
+from mindgan.training.run_config import epoch_seconds
+from mindgan.training.state import TrainState
+from mindgan.training.trainer import Hook, Schedule, Step
+
+
+class Ticks(Hook):
+    """After every tick a line each for the person, stats.jsonl, timing.jsonl and TensorBoard.
+
+    A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
+    """
+
+    def __init__(self, run: RunDirectory, console: Console, schedule: Schedule, *, start_nimg: int):
+        self.run, self.console, self.schedule = run, console, schedule
+        for path in (run.stats, run.timing):
+            jsonl.keep_lines(path, [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg])
+        self.seconds = sum(epoch_seconds(jsonl.read_timing(run.timing)))
+        self.events = Events(run.events, purge_step=start_nimg + 1)
+        self.start_nimg, self.step_seconds = start_nimg, 0.0
+
+    def on_start(self, state: TrainState) -> None:
+        self.console.start_bar(self.schedule.total_steps, state.nimg // self.schedule.batch_size)
+        self.start_nimg = state.nimg
+
+    def on_step(self, step: Step, state: TrainState) -> None:
+        self.step_seconds += step.seconds
+        self.console.advance(G=step.losses["Loss/G/loss"], D=step.losses["Loss/D/loss"])
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self._time(epoch, seconds, state)
+        kimg = (state.nimg - self.start_nimg) / 1000
+        memory = psutil.Process().memory_info().rss / 2**30
+        timing = {
+            "Timing/sec_per_tick": seconds,
+            "Timing/sec_per_kimg": seconds / max(kimg, 1e-9),
+            "Timing/maintenance_sec": max(seconds - self.step_seconds, 0.0),
+            "Timing/total_sec": self.seconds,
+            "Resources/cpu_mem_gb": memory,
+        }
+        self._record(epoch, state, timing)
+        self.console.say(
+            f"tick {epoch + 1:<5d} kimg {state.nimg / 1000:<8.1f} time {duration_text(self.seconds):<12s} "
+            f"sec/tick {seconds:<7.1f} sec/kimg {timing['Timing/sec_per_kimg']:<7.2f} "
+            f"maintenance {timing['Timing/maintenance_sec']:<6.1f} cpumem {memory:<6.2f} "
+            f"augment {state.cells['ada'].probability:.3f}"
+        )
+        self.start_nimg, self.step_seconds = state.nimg, 0.0
+
+    def _record(self, epoch: int, state: TrainState, timing: dict[str, float]) -> None:
+        place = {"nimg": state.nimg, "epoch": epoch, "step": state.nimg // self.schedule.batch_size}
+        reported = state.cells["moments"].take()
+        progress = {
+            "Progress/tick": float(epoch + 1),
+            "Progress/kimg": state.nimg / 1000,
+            "Progress/augment": state.cells["ada"].probability,
+        }
+        numbers = {**progress, **timing}
+        one_number = {name: {"num": 1, "mean": value, "std": 0.0} for name, value in numbers.items()}
+        jsonl.append_line(self.run.stats, {**place, **reported, **one_number, "timestamp": time.time()})
+        self.events.add({**{name: value["mean"] for name, value in reported.items()}, **numbers}, state.nimg)
+        self._settle()
+
+    def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self._time(epoch, seconds, state)
+        self._settle()
+        self.console.stop_bar()
+        self.console.say(f"stopped after {state.nimg} images; the same command goes on from here")
+
+    def on_stop(self, state: TrainState) -> None:
+        self.console.stop_bar()
+        self.events.close()
+
+    def _time(self, epoch: int, seconds: float, state: TrainState) -> None:
+        self.seconds += seconds
+        line = {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)}
+        jsonl.append_line(self.run.timing, line)
+
+    def _settle(self) -> None:
+        """Brings everything to the disk before the state is saved: whoever goes on from that starts behind it."""
+        jsonl.sync(self.run.stats)
+        jsonl.sync(self.run.timing)
+        self.events.flush()
+
+
+class AfterTicks(Hook):
+    """A function of the state after every so many ticks and after the last."""
+
+    def __init__(self, act: Callable[[TrainState], object], *, every: int, ticks: int):
+        self.act, self.every, self.ticks = act, every, ticks
+
+    def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.ticks:
+            self.act(state)

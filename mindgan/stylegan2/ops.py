@@ -1,0 +1,143 @@
+"""Resampling with FIR filters, scaling by channel, and the biased activation of StyleGAN2, each twice differentiable.
+
+Images are [N, H, W, C] here, as in mindgan/layers.
+"""
+
+import math
+
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from mindgan.layers.activations import LeakyReLU
+from mindgan.layers.twice_differentiable import GatherRows
+
+RESAMPLE_FILTER = (1, 3, 3, 1)
+AT_ONCE_PX = 256  # images up to so many pixels are resampled by one matrix, larger ones along each axis
+
+
+def upfirdn_matrix(
+    size: int, taps: np.ndarray, *, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0), flips: bool = False
+) -> np.ndarray:
+    """Zero insertion, padding, FIR filter and decimation along one axis, as a matrix.
+
+    Args:
+        size: of the axis, px.
+        taps: of the filter.
+        up: zeros are inserted up to so many times the size.
+        down: every so many-th pixel is kept.
+        padding: zeros before and behind, px; negative crops.
+        flips: False convolves (the filter is mirrored), True correlates.
+
+    Returns:
+        float64 [out, size].
+    """
+    taps = np.asarray(taps, np.float64)
+    padded = size * up + sum(padding)
+    num = (padded - len(taps)) // down + 1
+    matrix = np.zeros((num, size))
+    for row in range(num):
+        for tap, value in enumerate(taps if flips else taps[::-1]):
+            source, left = divmod(row * down + tap - padding[0], up)
+            if left == 0 and 0 <= source < size:
+                matrix[row, source] += value
+    return matrix
+
+
+class Resample(nn.Cell):
+    """x [N, H, W, C] to [N, H', W', C]: upfirdn2d with a separable filter, as products with constant matrices."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        taps: tuple[float, ...] = RESAMPLE_FILTER,
+        *,
+        up: int = 1,
+        down: int = 1,
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+        gain: float = 1.0,
+        flips: bool = False,
+        normalises: bool = True,
+    ):
+        """
+        Args:
+            size: H and W.
+            taps: of the filter along each axis.
+            up: as of `upfirdn_matrix`, as `down`, `padding` (x0, x1, y0, y1) and `flips`.
+            down: see there.
+            padding: see there.
+            gain: of the result.
+            flips: see there.
+            normalises: whether the filter is divided by its sum.
+        """
+        super().__init__()
+        filter_ = np.asarray(taps, np.float64) * (math.sqrt(gain) / (sum(taps) if normalises else 1))
+        down_matrix = upfirdn_matrix(size[0], filter_, up=up, down=down, padding=padding[2:], flips=flips)
+        across_matrix = upfirdn_matrix(size[1], filter_, up=up, down=down, padding=padding[:2], flips=flips)
+        self.size, self.out_size = size, (len(down_matrix), len(across_matrix))
+        self.is_at_once = math.prod(size) <= AT_ONCE_PX
+        if self.is_at_once:
+            self.matrix = _constant(np.kron(down_matrix, across_matrix))
+        else:
+            self.down, self.across = _constant(down_matrix), _constant(across_matrix)
+        self.multiply = ops.BatchMatMul()
+
+    def construct(self, x: Tensor) -> Tensor:
+        num, height, width, channels = x.shape
+        if self.is_at_once:
+            y = self.multiply(_copies(self.matrix, num), x.reshape(num, height * width, channels))
+            return y.reshape(num, *self.out_size, channels)
+        y = self.multiply(_copies(self.down, num), x.reshape(num, height, width * channels))
+        y = y.reshape(num * self.out_size[0], width, channels)
+        y = self.multiply(_copies(self.across, num * self.out_size[0]), y)
+        return y.reshape(num, *self.out_size, channels)
+
+
+def _constant(matrix: np.ndarray) -> Tensor:
+    return Tensor(matrix[None].astype(np.float32))
+
+
+@ops.constexpr
+def _copies(matrix: Tensor, num: int) -> Tensor:
+    """[1, A, B] to [num, A, B]: batch products take no broadcast matrix on CPU."""
+    return Tensor(np.repeat(matrix.asnumpy(), num, axis=0))
+
+
+class ScaleChannels(nn.Cell):
+    """x [N, H, W, C] times scales [N, C].
+
+    The scales are gathered for every pixel, which is six times as fast as MindSpore's broadcasting.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gather = GatherRows()
+
+    def construct(self, x: Tensor, scales: Tensor) -> Tensor:
+        num, height, width, channels = x.shape
+        everywhere = self.gather(scales, image_of_pixel(num, height * width))
+        return (x.reshape(-1, channels) * everywhere).reshape(x.shape)
+
+
+@ops.constexpr
+def image_of_pixel(num: int, pixels: int) -> Tensor:
+    return Tensor(np.repeat(np.arange(num, dtype=np.int32), pixels))
+
+
+class BiasAct(nn.Cell):
+    """Activation of rows [P, C] + bias [C], then the clamp. A leaky ReLU's gain of sqrt 2 is in both already."""
+
+    def __init__(self, *, is_linear: bool = False, clamp: float | None = None):
+        """
+        Args:
+            is_linear: whether there is no activation, else a leaky ReLU of slope 0.2.
+            clamp: the largest absolute value that comes out.
+        """
+        super().__init__()
+        self.is_linear, self.clamp = is_linear, clamp
+        self.add, self.activate = ops.BiasAdd(), LeakyReLU()
+
+    def construct(self, rows: Tensor, bias: Tensor) -> Tensor:
+        y = self.add(rows, bias)
+        if not self.is_linear:
+            y = self.activate(y)
+        return y if self.clamp is None else ops.clamp(y, -self.clamp, self.clamp)

@@ -1,0 +1,114 @@
+"""The images of a training: found, validated, loaded; what is wrong with them is said before anything is trained."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mindgan.data import labelled
+from mindgan.data.digit_domains import SIDE_PX, SOURCE_NAME
+from mindgan.data.findings import Rules
+from mindgan.data.fitting import FitCounts
+from mindgan.data.image_set import ImageSet
+from mindgan.data.labelled import LabelledImages, few_images_warning, list_labelled, require_enough
+from mindgan.data.labels import one_hot
+from mindgan.data.mnist import embedded_digits
+from mindgan.data.preparing import require_set_apart, validated_set
+from mindgan.data.unpaired import MIN_IMAGES
+from mindgan.runtime import randomness
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.stylegan2.config import StyleGanConfig
+
+Say = Callable[[str], None]
+WORK_FOLDER = "source"  # of the validated images
+
+
+def find(config: StyleGanConfig, run: RunDirectory, *, say: Say) -> ImageSet | None:
+    """The images, not decoded yet; None for the embedded digits.
+
+    Raises:
+        UserError: they cannot be read, are fewer than a batch, or the run's files would come among them.
+    """
+    if config.data_url is None:
+        say(f"no --data_url: drawing {SOURCE_NAME}")
+        return None
+    images = list_labelled(config.data_url, cond=config.cond, say=say)
+    require_set_apart(run, images, user_path(labelled.OPTION, config.data_url))
+    require_enough(config.subset or len(images), config.batch_size)
+    return images
+
+
+def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, say: Say) -> LabelledImages:
+    """The images as the networks see them, validated first where that is wanted.
+
+    Raises:
+        UserError: an image cannot be read, too few are left, or the folder cannot be written.
+    """
+    if images is None:
+        data = digits(config)
+    else:
+        if config.do_validation:
+            rules = Rules(config.image_channel, config.image_max_width, config.image_max_height)
+            images = validated_set(run, images, WORK_FOLDER, rules, least=MIN_IMAGES, say=say)
+        data = labelled.load(
+            images,
+            channels=config.image_channel,
+            size=config.size,
+            cond=config.cond,
+            resize_filter=config.resize_filter,
+            subset=config.subset or None,
+            seed=config.seed,
+            work_folder=run.validation,
+            say=say,
+        )
+    require_enough(len(data.images), config.batch_size)
+    if warning := few_images_warning(len(data.images)):
+        say(warning)
+    return data.mirror() if config.mirror else data
+
+
+def digits(config: StyleGanConfig) -> LabelledImages:
+    """The embedded digits with their classes, grey, with a margin.
+
+    Raises:
+        UserError: the settings are not for them.
+    """
+    if config.size != (SIDE_PX, SIDE_PX) or config.image_channel != 1:
+        raise UserError(
+            f"without --data_url there are {SOURCE_NAME}, of --resolution {SIDE_PX} and --image_channel 1; "
+            "name your images with --data_url or leave these two out"
+        )
+    found = embedded_digits()
+    margin = (SIDE_PX - found.images.shape[2]) // 2
+    images = np.pad(found.images, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+    names, labels = tuple(map(str, range(10))), one_hot(found.labels.astype(np.int64), 10)
+    files = tuple(f"{number:04d}.png" for number in range(len(images)))
+    has_labels = config.cond is not False
+    data = LabelledImages(images, labels if has_labels else None, names if has_labels else (), files, FitCounts())
+    return data.subset(config.subset, config.seed) if config.subset else data
+
+
+def name_of(config: StyleGanConfig) -> str:
+    """What the data are called."""
+    return SOURCE_NAME if config.data_url is None else str(Path(config.data_url))
+
+
+def grid_of_reals(data: LabelledImages, config: StyleGanConfig) -> np.ndarray:
+    """Images for a grid of `config.grid` rows and columns, of one class a row: uint8 [N, C, H, W].
+
+    A class with fewer images than a row has repeats them.
+    """
+    order = randomness.generator(config.seed, "grid of reals").permutation(len(data.images))
+    side = config.grid
+    if data.labels is None:
+        return data.pixels(np.resize(order, side * side))
+    kinds = np.flip(np.unique(data.labels, axis=0), 0)
+    rows = [order[(data.labels[order] == kinds[row % len(kinds)]).all(1)] for row in range(side)]
+    return data.pixels(np.concatenate([np.resize(_next(row, rows, kinds, side), side) for row in range(side)]))
+
+
+def _next(row: int, rows: list[np.ndarray], kinds: np.ndarray, side: int) -> np.ndarray:
+    """The images of a row, which a later row of the same class goes on from."""
+    return np.roll(rows[row], -side * (row // len(kinds)))

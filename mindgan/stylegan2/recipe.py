@@ -1,0 +1,141 @@
+"""Data, state, step and hooks wired together: the training of StyleGAN2-ADA."""
+
+import math
+from pathlib import Path
+
+from mindgan.data.labelled import LabelledImages
+from mindgan.render.grids import image_grid, save_png
+from mindgan.runtime import device
+from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.stylegan2 import checkpoints, prepare, resume
+from mindgan.stylegan2.checkpoints import About
+from mindgan.stylegan2.config import FIXED_BY_RUN, StyleGanConfig
+from mindgan.stylegan2.hooks import AfterTicks, Ticks
+from mindgan.stylegan2.iteration import Iteration
+from mindgan.stylegan2.sample import Drawer, grid_latents
+from mindgan.stylegan2.state import NETWORKS, make_state
+from mindgan.training import checkpoint
+from mindgan.training.hooks import SaveState
+from mindgan.training.run_config import tell_other_versions, write_config
+from mindgan.training.state import TrainState
+from mindgan.training.trainer import Hook, Schedule
+from mindgan.training.trainer import train as train_loop
+
+FAMILY = checkpoints.FAMILY
+
+
+def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
+    """Trains, or goes on with, the run in ``config.train_url``; see `RunDirectory` for what it makes.
+
+    Args:
+        config: the settings.
+        console: is told how it goes; its log is the run's from here on.
+
+    Returns:
+        The images that were trained on when the run is complete, None where Ctrl-C or SIGTERM ended it early.
+
+    Raises:
+        UserError: the data, the device, the folder or the settings do not do.
+    """
+    settings, config = config, config.resolved()
+    run = RunDirectory(config.train_url)
+    run.check()
+    found = prepare.find(config, run, say=console.say)
+    target = device.configure(config.device_target, config.mode)
+    source = resume.read(config.resume) if config.resume else None
+    run.create()  # only now: whatever is wrong with the data leaves nothing behind
+    console.log_to(run.log)
+    run.remove_parts()
+    data = prepare.load(config, run, found, say=console.say)
+    state = make_state(config, data.num_classes)
+    state.about = _about(config, data)
+    schedule = make_schedule(config)
+    if checkpoint.restore_newest(run, state, say=console.say):
+        console.say(f"going on after {state.nimg} images")
+        if state.nimg < schedule.total_nimg:
+            tell_other_versions(run, console.say)
+    elif source is not None:
+        resume.start_from(source, state, partial=config.resume_partial, say=console.say)
+    about = {
+        "family": FAMILY,
+        "data": prepare.name_of(config),
+        "num_images": len(data.images),
+        "class_names": list(data.class_names),
+        "nimg_per_epoch": schedule.nimg_per_epoch,
+        "device": target,
+        "resolved": config.settings(),
+    }
+    write_config(run, settings.settings(), about)
+    console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")
+    return data if _train(run, config, state, data, schedule, console) else None
+
+
+def make_schedule(config: StyleGanConfig) -> Schedule:
+    """Ticks of about `kimg_per_tick`, which together make `total_kimg`."""
+    total_steps = max(math.ceil(config.total_kimg * 1000 / config.batch_size), 1)
+    num_ticks = max(round(config.total_kimg / config.kimg_per_tick), 1)
+    return Schedule(config.batch_size, math.ceil(total_steps / num_ticks), min(num_ticks, total_steps))
+
+
+def _train(
+    run: RunDirectory,
+    config: StyleGanConfig,
+    state: TrainState,
+    data: LabelledImages,
+    schedule: Schedule,
+    console: Console,
+) -> bool:
+    pictures = Grids(run, config, state, data)
+    if state.nimg == 0:
+        pictures.begin()
+
+    def snap(state: TrainState) -> None:
+        pictures.fakes(state)
+        save_snapshot(run, config, state, data)
+
+    hooks: list[Hook] = [
+        Ticks(run, console, schedule, start_nimg=state.nimg),
+        AfterTicks(snap, every=config.snap, ticks=schedule.epochs),
+        SaveState(run),
+    ]
+    return train_loop(state, Iteration(state, data, config), schedule, hooks)
+
+
+class Grids:
+    """The pictures of samples/: reals, and what one set of latents gives at each snapshot."""
+
+    def __init__(self, run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages):
+        self.run, self.config, self.data = run, config, data
+        self.drawer = Drawer(state.cells["G_ema"], batch_size=min(config.batch_gpu or config.batch_size, 16))
+        self.z, self.c = grid_latents(config.seed, config.grid, config.grid, config.z_dim, data.labels)
+
+    def begin(self) -> None:
+        """Reals, and what the untrained network draws."""
+        save_png(self.run.reals, image_grid(prepare.grid_of_reals(self.data, self.config), columns=self.config.grid))
+        self._save(self.run.fakes_init)
+
+    def fakes(self, state: TrainState) -> None:
+        self._save(self.run.fakes(state.nimg // 1000))
+
+    def _save(self, path: Path) -> None:
+        save_png(path, image_grid(self.drawer.draw(self.z, self.c), columns=self.config.grid))
+
+
+def save_snapshot(run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages) -> None:
+    """The networks into model/, without the oldest beyond `keep`."""
+    about = About(
+        state.cells["G"].shape,
+        data.class_names,
+        state.nimg,
+        config.architecture,
+        config.mbstd_group or 1,
+        state.cells["ada"].probability,
+    )
+    checkpoints.save(run.snapshot(state.nimg // 1000), {name: state.cells[name] for name in NETWORKS}, about)
+    run.keep_snapshots(config.keep)
+
+
+def _about(config: StyleGanConfig, data: LabelledImages) -> dict[str, str]:
+    """What a run is of; it may go on with other values of the rest."""
+    return {**{f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}, "data of SHA-256": data.digest}

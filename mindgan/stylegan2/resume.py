@@ -1,0 +1,73 @@
+"""Training that starts from the weights of another: transfer learning (Karras et al. 2020b, section 4.3)."""
+
+from collections.abc import Callable
+
+from mindspore import nn
+
+from mindgan.layers.torch_layout import load_torch, to_torch
+from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
+from mindgan.stylegan2 import checkpoints
+from mindgan.stylegan2.checkpoints import Saved
+from mindgan.stylegan2.state import NETWORKS
+from mindgan.training.state import TrainState
+
+OPTION = "--resume"
+
+
+def read(source: str) -> Saved:
+    """What `--resume` names: a run or a .ckpt.
+
+    Raises:
+        UserError: it is missing, damaged or of another kind.
+    """
+    path = user_path(OPTION, source)
+    if path.suffix == ".pb":
+        raise UserError(f"{OPTION} {path} is a frozen TensorFlow graph, which cannot be read; name a run or a .ckpt")
+    if path.suffix == ".mindir":
+        raise UserError(f"{OPTION} {path} cannot be trained; name the .ckpt beside it, or add --predict True")
+    return checkpoints.read_source(path)
+
+
+def start_from(saved: Saved, state: TrainState, *, partial: bool, say: Callable[[str], None]) -> None:
+    """Weights of G, D and G_ema from a checkpoint; optimisers, p and counters begin anew, as published.
+
+    Args:
+        saved: the checkpoint.
+        state: of a training that has not begun.
+        partial: whether what does not fit stays as it was initialised.
+        say: is told what was taken.
+
+    Raises:
+        UserError: something does not fit; the message names it.
+    """
+    num, left = 0, []
+    for name in NETWORKS:
+        for parameter, problem in _fill(saved, state.cells[name]):
+            num += problem is None
+            if problem is not None:
+                left.append((parameter, problem))
+    if left and not partial:
+        parameter, problem = left[0]
+        raise UserError(
+            f"{OPTION} {saved.path} does not fit: {parameter} {problem}, and {len(left) - 1} more; use its resolution, "
+            "channels and classes, or add --resume_partial True to take what fits"
+        )
+    if not num:
+        raise UserError(f"{OPTION} {saved.path} holds nothing that fits; name another")
+    kept = f", {len(left)} begin anew" if left else ""
+    say(f"starting from {saved.path}: {num} tensors{kept}")
+
+
+def _fill(saved: Saved, cell: nn.Cell) -> list[tuple[str, str | None]]:
+    """Sets what fits: each parameter of a network, and why it was not set, None where it was."""
+    found: list[tuple[str, str | None]] = []
+    for name, array in to_torch(cell).items():
+        if name not in saved.arrays:
+            found.append((name, "is not in it"))
+        elif saved.arrays[name].shape != array.shape:
+            found.append((name, f"has the shape {saved.arrays[name].shape} there and {array.shape} here"))
+        else:
+            load_torch(cell, {name: saved.arrays[name]})
+            found.append((name, None))
+    return found
