@@ -5,8 +5,10 @@ Images are [N, H, W, C] here, as in mindgan/layers.
 
 import math
 
+import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
+from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers.activations import LeakyReLU
 from mindgan.layers.twice_differentiable import GatherRows
@@ -96,9 +98,15 @@ def _constant(matrix: np.ndarray) -> Tensor:
     return Tensor(matrix[None].astype(np.float32))
 
 
-@ops.constexpr
 def _copies(matrix: Tensor, num: int) -> Tensor:
-    """[1, A, B] to [num, A, B]: batch products take no broadcast matrix on CPU."""
+    """[1, A, B] to [num, A, B]: batch products take no broadcast matrix on CPU. An exported file does not know `num`."""
+    if is_sequence_value_unknown((num,)):
+        return ops.ones((num, 1, 1), ms.float32) * matrix
+    return _known_copies(matrix, num)
+
+
+@ops.constexpr
+def _known_copies(matrix: Tensor, num: int) -> Tensor:
     return Tensor(np.repeat(matrix.asnumpy(), num, axis=0))
 
 
@@ -118,8 +126,15 @@ class ScaleChannels(nn.Cell):
         return (x.reshape(-1, channels) * everywhere).reshape(x.shape)
 
 
-@ops.constexpr
 def image_of_pixel(num: int, pixels: int) -> Tensor:
+    """The numbers of the images that pixels are of: integers [num pixels]."""
+    if is_sequence_value_unknown((num,)):
+        return (ops.arange(num).reshape(-1, 1) * ops.ones((1, pixels), ms.int64)).reshape(-1)
+    return _known_image_of_pixel(num, pixels)
+
+
+@ops.constexpr
+def _known_image_of_pixel(num: int, pixels: int) -> Tensor:
     return Tensor(np.repeat(np.arange(num, dtype=np.int32), pixels))
 
 
