@@ -2,7 +2,7 @@
 
 Weights are kept normal(0, 1) and scaled as they are used. Those of convolutions are matrices of the patch products, as
 in mindgan/layers; `torch_axes` tells how they become PyTorch's. The gain sqrt 2 that follows a leaky ReLU is in the
-weights' and biases' scales: it is positive, so it passes through.
+weights' and biases' scales, and so is the fifth that `BiasAct` asks for: they are positive, so they pass through.
 """
 
 import math
@@ -10,15 +10,17 @@ import math
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
+from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import places
-from mindgan.layers.convolution import zero_row
+from mindgan.layers.activations import LEAKY_SLOPE
 from mindgan.layers.torch_layout import TorchAxes
-from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct
+from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored
 from mindgan.stylegan2.ops import BiasAct, Resample, ScaleChannels
 
-SQRT_2 = math.sqrt(2)
+ACTIVATION_GAIN = math.sqrt(2) * LEAKY_SLOPE  # of what goes into a leaky ReLU as BiasAct has it
 DEMODULATION_EPS = 1e-8
+TURNED_PER_PIXEL = 4  # outputs for which a weight is turned in the time that gathers instead of sums save for a pixel
 
 
 def normal(*shape: int, scale: float = 1.0, is_trained: bool = True) -> ms.Parameter:
@@ -46,7 +48,7 @@ class FullyConnected(nn.Cell):
             bias: at first.
         """
         super().__init__()
-        gain = 1 if is_linear else SQRT_2
+        gain = 1 if is_linear else ACTIVATION_GAIN
         self.weight = normal(outputs, inputs, scale=1 / lr_multiplier)
         self.bias = constant(bias / lr_multiplier, outputs)
         self.weight_gain = gain * lr_multiplier / math.sqrt(inputs)
@@ -54,7 +56,8 @@ class FullyConnected(nn.Cell):
         self.multiply, self.finish = ops.MatMul(transpose_b=True), BiasAct(is_linear=is_linear)
 
     def construct(self, x: Tensor) -> Tensor:
-        return self.finish(self.multiply(x, self.weight * self.weight_gain), self.bias * self.bias_gain)
+        y = self.multiply(x * self.weight_gain, self.weight)  # the gain of the weight, where there are fewer numbers
+        return self.finish(y, self.bias * self.bias_gain)
 
 
 class Kernel(nn.Cell):
@@ -75,7 +78,9 @@ class Kernel(nn.Cell):
         super().__init__()
         self.inputs, self.kernel, self.outputs = shape
         self.up, self.down, self.size = up, down, size
-        self.multiply, self.convolve, self.add_rows = ops.MatMul(), ConvolutionProduct(), AddRows()
+        self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
+        is_worth_it = down == 1 and TURNED_PER_PIXEL * size[0] * size[1] >= self.outputs
+        self.convolve, self.add_rows = ConvolutionProduct(gathers_back=is_worth_it), AddRows()
         half = self.kernel // 2
         if up > 1:
             wide = (2 * size[0] + 1, 2 * size[1] + 1)
@@ -85,9 +90,9 @@ class Kernel(nn.Cell):
 
     @property
     def weight_shape(self) -> tuple[int, int]:
-        """(C, k k O) for up; else (k k C, O)."""
+        """(C, k k O) for up; else (O, k k C)."""
         area = self.kernel**2
-        return (self.inputs, area * self.outputs) if self.up > 1 else (area * self.inputs, self.outputs)
+        return (self.inputs, area * self.outputs) if self.up > 1 else (self.outputs, area * self.inputs)
 
     @property
     def weight_axes(self) -> TorchAxes:
@@ -95,7 +100,7 @@ class Kernel(nn.Cell):
         kernel = (self.kernel, self.kernel)
         if self.up > 1:
             return (self.inputs, *kernel, self.outputs), (3, 0, 1, 2)
-        return (*kernel, self.inputs, self.outputs), (3, 2, 0, 1)
+        return (self.outputs, *kernel, self.inputs), (0, 3, 1, 2)
 
     def construct(self, x: Tensor, weight: Tensor) -> Tensor:
         if self.up > 1:
@@ -104,12 +109,12 @@ class Kernel(nn.Cell):
             x = self.resample(x)
         num, height, width, _ = x.shape
         if self.kernel == 1:
-            y = self.multiply(x.reshape(-1, self.inputs), weight)
+            y = self.multiply_weights(x.reshape(-1, self.inputs), weight)
             return y.reshape(num, height, width, self.outputs)
         stride = self.down
         padding = 0 if stride == 2 else 1
         where = places.sources((num, height, width), (3, 3), (stride, stride), (padding, padding), False)
-        y = self.convolve(x.reshape(-1, self.inputs), where, weight, zero_row(self.inputs))
+        y = self.convolve(x.reshape(-1, self.inputs), where, ignored(where, num * height * width), weight)
         side = ((height + 2 * padding - 3) // stride + 1, (width + 2 * padding - 3) // stride + 1)
         return y.reshape(num, *side, self.outputs)
 
@@ -119,7 +124,9 @@ class Kernel(nn.Cell):
         wide = (2 * height + 1, 2 * width + 1)
         products = self.multiply(x.reshape(-1, self.inputs), weight)
         where = places.targets((num, height, width), ((0, 1, 2), (0, 1, 2)), (2, 2), wide)
-        rows = self.add_rows(products.reshape(-1, self.outputs), where, num * wide[0] * wide[1])
+        size = num * wide[0] * wide[1]
+        num_rows = ops.scalar_to_tensor(size, ms.int64) if is_sequence_value_unknown((num,)) else size
+        rows = self.add_rows(products.reshape(-1, self.outputs), where, num_rows)
         return rows.reshape(num, *wide, self.outputs)
 
 
@@ -151,8 +158,8 @@ class Convolution(nn.Cell):
         self.kernel = Kernel(shape, size, down=down)
         self.weight = normal(*self.kernel.weight_shape)
         self.bias = constant(0.0, shape[2]) if has_bias else None
-        self.bias_gain = gain if is_linear else gain * SQRT_2
-        self.weight_gain = self.bias_gain / math.sqrt(self.kernel.weight_shape[0])
+        self.bias_gain = gain if is_linear else gain * ACTIVATION_GAIN
+        self.weight_gain = self.bias_gain / math.sqrt(self.kernel.weight_shape[1])
         self.finish = BiasAct(is_linear=is_linear, clamp=None if clamp is None else clamp * gain)
 
     @property
@@ -199,7 +206,8 @@ class ModulatedConvolution(nn.Cell):
         self.noise_strength = constant(0.0)
         self.noise_const = normal(*self.out_size, is_trained=False)
         self.affine = FullyConnected(w_dim, shape[0], bias=1.0)
-        self.scale, self.multiply, self.outer = ScaleChannels(), ops.MatMul(), ops.MatMul()
+        self.scale, self.outer = ScaleChannels(), ops.MatMul()
+        self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
         self.finish = BiasAct(clamp=clamp)
 
     @property
@@ -211,9 +219,9 @@ class ModulatedConvolution(nn.Cell):
         """`noise` is [N, H' W'], of variance 1 where there is any."""
         styles = self.affine(w)
         y = self.kernel(self.scale(x, styles), self.weight)
-        y = self.scale(y, self._demodulation(styles) * SQRT_2)
+        y = self.scale(y, self._demodulation(styles) * ACTIVATION_GAIN)
         rows = y.reshape(-1, y.shape[3]) + self.outer(noise.reshape(-1, 1), self._noise_row(y.shape[3]))
-        return self.finish(rows, self.bias * SQRT_2).reshape(y.shape)
+        return self.finish(rows, self.bias * ACTIVATION_GAIN).reshape(y.shape)
 
     def _demodulation(self, styles: Tensor) -> Tensor:
         """1 / norm of what the weight and the styles make together: [N, O]."""
@@ -222,11 +230,12 @@ class ModulatedConvolution(nn.Cell):
         if self.kernel.up > 1:
             energy = squares.reshape(inputs, -1, outputs).sum(1)
         else:
-            energy = squares.reshape(-1, inputs, outputs).sum(0)
-        return ops.rsqrt(self.multiply(ops.square(styles), energy) + DEMODULATION_EPS)
+            energy = squares.reshape(outputs, -1, inputs).sum(1)
+        multiply = self.multiply if self.kernel.up > 1 else self.multiply_weights
+        return ops.rsqrt(multiply(ops.square(styles), energy) + DEMODULATION_EPS)
 
     def _noise_row(self, outputs: int) -> Tensor:
-        return ops.ones((1, outputs), ms.float32) * (self.noise_strength * SQRT_2)
+        return ops.ones((1, outputs), ms.float32) * (self.noise_strength * ACTIVATION_GAIN)
 
 
 class ToRGB(nn.Cell):
