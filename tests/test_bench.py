@@ -281,6 +281,45 @@ def test_the_bench_of_cyclegan_needs_pytorch_and_says_so(cyclegan_step, monkeypa
     assert "PyTorch is not installed" in capsys.readouterr().err
 
 
+@pytest.fixture
+def stylegan2_step(monkeypatch):
+    """As `cyclegan_step`."""
+    monkeypatch.syspath_prepend(str(BENCH.parent))
+    return importlib.import_module("stylegan2_step")
+
+
+def test_ratios_of_stylegan2_are_those_of_a_round_of_whole_cycles(stylegan2_step):
+    """The first cycle compiles and does not count; within a round the iterations differ, so they are added up."""
+    cycles = {
+        "mindgan": [{"steps": [9000, 1]}, {"steps": [30, 10]}, {"steps": [60, 20]}, {"steps": [30, 30]}],
+        "pytorch": [{"steps": [30, 10]}, {"steps": [30, 10]}, {"steps": [30, 10]}, {"steps": [30, 10]}],
+    }
+    told = {name: {"peak_mb": peak, "num_graphs": 1} for name, peak in (("mindgan", 900.4), ("pytorch", 450.2))}
+    result = stylegan2_step.summary({32: (cycles, told)})
+    assert result["ratio_to_pytorch_32"] == 1.5
+    assert result["ratio_to_pytorch_64"] is None
+    assert result["ratio_range"] == {"ratio_to_pytorch_32": [1, 2]}
+    assert result["sec_per_kimg"] == {"ratio_to_pytorch_32": {"mindgan": 0.4688, "pytorch": 0.3125}}
+    assert result["peak_ratio"] == {"ratio_to_pytorch_32": 2}
+    assert result["first_cycle_extra_seconds"]["ratio_to_pytorch_32"] == {"mindgan": 8.9, "pytorch": 0}
+    assert result["recompiled"] is False
+    told["mindgan"]["num_graphs"] = 2
+    assert stylegan2_step.summary({32: (cycles, told)})["recompiled"] is True
+
+
+@pytest.mark.slow
+def test_the_bench_of_stylegan2_measures():
+    pytest.importorskip("torch", reason="PyTorch is not installed; see scripts/bench/requirements.txt")
+    options = ("--quick", "--rounds", "1", "--sizes", "32", "--threads", "1")
+    result = run_bench(*options, program="stylegan2_step.py")
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(result.stdout)
+    assert measured["ratio_to_pytorch_32"] > 0
+    assert measured["ratio_to_pytorch_64"] is None
+    assert measured["recompiled"] is False
+    assert 100 < measured["peak_mb"]["ratio_to_pytorch_32"]["pytorch"] < 4000
+
+
 def test_without_pytorch_it_is_left_out_and_said_so(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert mnist_step.contenders(skip_pytorch=False) == ["mindgan", "tutorial"]
