@@ -143,9 +143,7 @@ def _without_padding(cell: Conv2d) -> Iterator[None]:
     padding, convolve = cell.padding, cell.native
     cell.padding = 0
     if convolve is not None:
-        cell.native = native.Convolution(
-            convolve.shape, stride=cell.stride, padding=0, is_reflected=False, is_narrowing=cell.is_narrowing
-        )
+        cell.native = native.Convolution(cell.torch_axes, stride=cell.stride)
     try:
         yield
     finally:

@@ -65,11 +65,7 @@ class Conv2d(nn.Cell):
         self.native = None
         if native.is_wanted():
             self.native = native.Convolution(
-                (in_channels, kernel_size, out_channels),
-                stride=stride,
-                padding=padding,
-                is_reflected=is_reflected,
-                is_narrowing=self.is_narrowing,
+                self.torch_axes, stride=stride, padding=padding, is_reflected=is_reflected
             )
 
     @property
@@ -153,7 +149,7 @@ class ConvTranspose2d(nn.Cell):
         self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
         self.native = None
         if native.is_wanted():
-            self.native = native.TransposedConvolution((in_channels, kernel_size, out_channels))
+            self.native = native.TransposedConvolution(self.torch_axes, pad=(1, kernel_size - 3))
 
     @property
     def torch_axes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -1,10 +1,13 @@
 """Convolutions by MindSpore's own operations, for accelerators, where these are the fast ones.
 
-They take and give what the layers of convolution.py do, channels last, with the same weights, and add no bias.
+They take and give what the layers on CPU do, channels last, with the same weights, whose matrices `torch_axes` turn
+into kernels (torch_layout.py), and add no bias. They can be differentiated twice.
 """
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
+
+from mindgan.layers.torch_layout import TorchAxes
 
 
 def is_wanted() -> bool:
@@ -13,53 +16,49 @@ def is_wanted() -> bool:
 
 
 class Convolution(nn.Cell):
-    """x [N, H, W, C] and weight to [N, H', W', O]; the arguments are those of `mindgan.layers.convolution.Conv2d`."""
+    """x [N, H, W, C] and weight to [N, H', W', O], H' = (H + 2 padding - kernel) // stride + 1."""
 
-    def __init__(
-        self, shape: tuple[int, int, int], *, stride: int, padding: int, is_reflected: bool, is_narrowing: bool
-    ):
+    def __init__(self, torch_axes: TorchAxes, *, stride: int = 1, padding: int = 0, is_reflected: bool = False):
         """
         Args:
-            shape: C, kernel size and O.
+            torch_axes: of the weight, to [O, C, k, k].
             stride: in pixels.
             padding: in pixels.
-            is_reflected: whether the padding is a mirror.
-            is_narrowing: whether the weight is [C, k across, k down, O], and not [k down, k across, C, O].
+            is_reflected: whether the padding is a mirror; its gradient has no gradient.
         """
         super().__init__()
-        self.shape, self.is_narrowing = shape, is_narrowing
+        self.sizes, self.axes = torch_axes
+        outputs, kernel = self.sizes[self.axes[0]], self.sizes[self.axes[2]]
         self.mirror = (padding,) * 4 if is_reflected and padding else None
         pad = 0 if self.mirror else padding
-        self.convolve = ops.Conv2D(shape[2], shape[1], pad_mode="pad", pad=pad, stride=stride)
+        self.convolve = ops.Conv2D(outputs, kernel, pad_mode="pad", pad=pad, stride=stride)
 
     def construct(self, x: Tensor, weight: Tensor) -> Tensor:
-        inputs, kernel, outputs = self.shape
-        if self.is_narrowing:
-            kernels = weight.reshape(inputs, kernel, kernel, outputs).transpose(3, 0, 2, 1)
-        else:
-            kernels = weight.reshape(kernel, kernel, inputs, outputs).transpose(3, 2, 0, 1)
         images = x.transpose(0, 3, 1, 2)
         if self.mirror is not None:
             images = ops.pad(images, self.mirror, mode="reflect")
+        kernels = weight.reshape(self.sizes).transpose(self.axes)
         return self.convolve(images, kernels).transpose(0, 2, 3, 1)
 
 
 class TransposedConvolution(nn.Cell):
-    """x [N, H, W, C] and weight to [N, 2 H, 2 W, O]; see `mindgan.layers.convolution.ConvTranspose2d`."""
+    """x [N, H, W, C] and weight to [N, 2 H + more, 2 W + more, O]: the transpose of a convolution of stride 2."""
 
-    def __init__(self, shape: tuple[int, int, int]):
+    def __init__(self, torch_axes: TorchAxes, *, pad: tuple[int, int]):
         """
         Args:
-            shape: C, kernel size (3 or 4) and O.
+            torch_axes: of the weight, to [C, O, k, k].
+            pad: before and behind, in pixels, of the convolution that this is the transpose of.
         """
         super().__init__()
-        self.shape = shape
-        after = shape[1] - 3  # px of padding behind, and one before, of the convolution that this is the transpose of
-        self.spread = ops.Conv2DTranspose(shape[0], shape[1], pad_mode="pad", pad=(1, after, 1, after), stride=2)
+        self.sizes, self.axes = torch_axes
+        inputs, self.outputs, kernel = (self.sizes[axis] for axis in self.axes[:3])
+        self.more = kernel - 2 - sum(pad)
+        pads = (*pad, *pad)
+        self.spread = ops.Conv2DTranspose(inputs, kernel, pad_mode="pad", pad=pads, stride=2)
 
     def construct(self, x: Tensor, weight: Tensor) -> Tensor:
-        inputs, kernel, outputs = self.shape
         num, height, width, _ = x.shape
-        kernels = weight.reshape(inputs, kernel, kernel, outputs).transpose(0, 3, 1, 2)
-        size = (num, outputs, 2 * height, 2 * width)
+        kernels = weight.reshape(self.sizes).transpose(self.axes)
+        size = (num, self.outputs, 2 * height + self.more, 2 * width + self.more)
         return self.spread(x.transpose(0, 3, 1, 2), kernels, size).transpose(0, 2, 3, 1)

@@ -12,7 +12,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
-from mindgan.layers import places
+from mindgan.layers import native, places
 from mindgan.layers.activations import LEAKY_SLOPE
 from mindgan.layers.torch_layout import TorchAxes
 from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored
@@ -87,6 +87,13 @@ class Kernel(nn.Cell):
             self.resample = Resample(wide, padding=(1, 1, 1, 1), gain=4.0)
         elif down > 1:
             self.resample = Resample(size, down=2 if self.kernel == 1 else 1, padding=(1 + half,) * 4)
+        self.native: nn.Cell | None = None
+        if native.is_wanted() and self.kernel > 1:
+            if up > 1:
+                sizes, axes = self.weight_axes
+                self.native = native.TransposedConvolution((sizes, (axes[1], axes[0], *axes[2:])), pad=(0, 0))
+            else:
+                self.native = native.Convolution(self.weight_axes, stride=down, padding=1 if down == 1 else 0)
 
     @property
     def weight_shape(self) -> tuple[int, int]:
@@ -104,9 +111,12 @@ class Kernel(nn.Cell):
 
     def construct(self, x: Tensor, weight: Tensor) -> Tensor:
         if self.up > 1:
-            return self.resample(self._transposed(x, weight))
+            wide = self._transposed(x, weight) if self.native is None else self.native(x, weight)
+            return self.resample(wide)
         if self.down > 1:
             x = self.resample(x)
+        if self.native is not None:
+            return self.native(x, weight)
         num, height, width, _ = x.shape
         if self.kernel == 1:
             y = self.multiply_weights(x.reshape(-1, self.inputs), weight)
