@@ -11,6 +11,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
+from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
 from mindgan.layers.activations import LEAKY_SLOPE
@@ -20,6 +21,7 @@ from mindgan.stylegan2.ops import BiasAct, Resample, ScaleChannels
 
 ACTIVATION_GAIN = math.sqrt(2) * LEAKY_SLOPE  # of what goes into a leaky ReLU as BiasAct has it
 DEMODULATION_EPS = 1e-8
+PATCHES_BYTES = 32 << 20  # where the patches of one image take more, images are convolved one after the other
 TURNED_PER_PIXEL = 4  # outputs for which a weight is turned in the time that gathers instead of sums save for a pixel
 
 
@@ -81,6 +83,7 @@ class Kernel(nn.Cell):
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
         is_worth_it = down == 1 and TURNED_PER_PIXEL * size[0] * size[1] >= self.outputs
         self.convolve, self.add_rows = ConvolutionProduct(gathers_back=is_worth_it), AddRows()
+        self.is_one_by_one = math.prod(size) // down**2 * self.kernel**2 * self.inputs * 4 > PATCHES_BYTES
         half = self.kernel // 2
         if up > 1:
             wide = (2 * size[0] + 1, 2 * size[1] + 1)
@@ -117,10 +120,18 @@ class Kernel(nn.Cell):
             x = self.resample(x)
         if self.native is not None:
             return self.native(x, weight)
-        num, height, width, _ = x.shape
         if self.kernel == 1:
             y = self.multiply_weights(x.reshape(-1, self.inputs), weight)
-            return y.reshape(num, height, width, self.outputs)
+            return y.reshape(*x.shape[:3], self.outputs)
+        if self.is_one_by_one and not is_sequence_value_unknown(x.shape):
+            images: tuple[Tensor, ...] = ()
+            for image in ops.split(x, 1, 0):
+                images += (self._convolved(image, weight),)
+            return ops.cat(images, 0)
+        return self._convolved(x, weight)
+
+    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        num, height, width, _ = x.shape
         stride = self.down
         padding = 0 if stride == 2 else 1
         where = places.sources((num, height, width), (3, 3), (stride, stride), (padding, padding), False)
