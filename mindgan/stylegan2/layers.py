@@ -11,7 +11,6 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
-from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
 from mindgan.layers.activations import LEAKY_SLOPE
@@ -135,7 +134,9 @@ class Kernel(nn.Cell):
         stride = self.down
         padding = 0 if stride == 2 else 1
         where = places.sources((num, height, width), (3, 3), (stride, stride), (padding, padding), False)
-        y = self.convolve(x.reshape(-1, self.inputs), where, ignored(where, num * height * width), weight)
+        is_exported = is_sequence_value_unknown((num,))  # then there is no gradient, which alone reads the -1
+        back = where if is_exported else ignored(where, num * height * width)
+        y = self.convolve(x.reshape(-1, self.inputs), where, back, weight)
         side = ((height + 2 * padding - 3) // stride + 1, (width + 2 * padding - 3) // stride + 1)
         return y.reshape(num, *side, self.outputs)
 
