@@ -18,9 +18,10 @@ def run(options: Options) -> int:
     from mindgan.cyclegan import results as cyclegan
     from mindgan.mlp_gan import results as mlp_gan
     from mindgan.runtime.run_directory import RunDirectory
+    from mindgan.stylegan2 import results as stylegan2
     from mindgan.training.run_config import read_config
 
     family = read_config(RunDirectory(options.run))["run"].get("family")
-    results = cyclegan if family == "cyclegan" else mlp_gan
-    print("\n".join(str(path) for path in results.render(options.run)))
+    render = {"cyclegan": cyclegan.render, "stylegan2": stylegan2.render}.get(str(family), mlp_gan.render)
+    print("\n".join(str(path) for path in render(options.run)))
     return 0

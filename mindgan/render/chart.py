@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 _SIDE = 1000  # units of the SVG's viewBox
 _MOST_POINTS = 4000  # a path; more than a screen can show
 
-# position in epochs, its name, and a value for each curve: None where it has none, NaN where none is finite
+# position on the axis, its name, and a value for each curve: None where it has none, NaN where none is finite
 Row = tuple[float, str, list[float | None]]
 
 
@@ -38,7 +38,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over epochs, with the values that the read-out can show.
+    """Curves over epochs or kimg, with the values that the read-out can show.
 
     Attributes:
         name: the id of the plot in the page.
@@ -48,6 +48,7 @@ class Chart:
         names: the legend: colour to name, in the order of the read-out's values.
         rows: what can be read, a value for each of `names`.
         decimals: how many of a value are shown.
+        unit: of the axis that starts at 0.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Chart:
     rows: list[Row]
     decimals: int
     levels: list[Level] = field(default_factory=list)
+    unit: str = "epoch"
 
     def data(self) -> dict[str, object]:
         """What the page's script needs, for JSON."""
@@ -73,7 +75,7 @@ class Chart:
             f'<div class="plot{" levelled" if self.levels else ""}" id="{self.name}" style="--chars:{self._chars()}" '
             f"{self._slider()}>\n"
             f'<svg viewBox="0 0 {_SIDE} {_SIDE}" preserveAspectRatio="none" aria-hidden="true">{self._paths()}</svg>\n'
-            f'{self._labels()}<span class="axis">epoch</span>\n'
+            f'{self._labels()}<span class="axis">{escape(self.unit)}</span>\n'
             f'<div class="cursor" hidden>{"".join(f"<i class={css}></i>" for css in self.names)}</div>\n'
             "</div>\n"
         )

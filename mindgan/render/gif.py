@@ -3,13 +3,14 @@
 import io
 import math
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mindgan.render.grids import read_picture
-from mindgan.render.report_pictures import choose_evenly
+from mindgan.render.series import choose_evenly
 from mindgan.runtime.files import write_atomically
 
 _MOST_FRAMES = 60
@@ -55,23 +56,36 @@ def save_gif(
     write_atomically(path, data.getvalue())
 
 
-def save_progress(path: Path, samples: Sequence[tuple[int, Path]], *, mode: str, least_width: int = 0) -> None:
+def save_progress(
+    path: Path,
+    samples: Sequence[tuple[int, Path]],
+    *,
+    mode: str,
+    least_width: int = 0,
+    most_width: int | None = None,
+    words: tuple[str, str] = ("epoch ", ""),
+) -> None:
     """The samples of a training as a GIF, with their epochs below; of many, evenly chosen ones.
 
     Args:
         path: where to.
-        samples: epoch and picture file, at least one, all of one size.
+        samples: epoch and picture file, at least one; those of another size than the last are left out.
         mode: ``'L'`` for grey, ``'RGB'`` for colour.
         least_width: narrower pictures are enlarged by a whole number while they stay within this width, px.
+        most_width: wider pictures are reduced by a whole number to within this width, px; None for none.
+        words: what stands before and after the number in a caption.
 
     Raises:
         UserError: a picture cannot be read, or the file cannot be written.
     """
     chosen = choose_evenly(list(samples), _MOST_FRAMES)
     frames = [read_picture(picture, mode) for _, picture in chosen]
-    scale = max(1, least_width // frames[0].shape[1])
-    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
-    save_gif(path, frames, captions=[f"epoch {epoch}" for epoch, _ in chosen])
+    width = frames[-1].shape[1]
+    scale, part = max(1, least_width // width), -(-width // (most_width or width))
+    is_like_last = [frame.shape == frames[-1].shape for frame in frames]
+    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in compress(frames, is_like_last)]
+    frames = [np.asarray(Image.fromarray(frame).reduce(part)) for frame in frames]
+    save_gif(path, frames, captions=[str(epoch).join(words) for epoch, _ in compress(chosen, is_like_last)])
 
 
 def _merge_repeats(pictures: list[np.ndarray], durations: list[int]) -> tuple[list[np.ndarray], list[int]]:

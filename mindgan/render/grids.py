@@ -24,6 +24,14 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
+def opaque(images: np.ndarray) -> np.ndarray:
+    """Images on white where they are transparent: uint8 [N, 4, H, W] to [N, 3, H, W]; others stay as they are."""
+    if images.shape[1] != 4:
+        return images
+    colours, alpha = images[:, :3].astype(np.float32), images[:, 3:] / np.float32(255)
+    return np.rint(255 + alpha * (colours - 255)).astype(np.uint8)
+
+
 def image_grid(images: np.ndarray, *, columns: int = 5, padding: int = 2, scale: int = 1) -> np.ndarray:
     """Images side by side on a black sheet, row by row.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mindgan.render.axis import Axis
 from mindgan.render.report_curves import decimals, group_charts, panels_html, time_chart, value_text
 from mindgan.render.report_pictures import (
     embed_pairs,
@@ -20,7 +21,7 @@ from mindgan.render.report_pictures import (
     pictures_html,
     samples_html,
 )
-from mindgan.render.series import Group, epoch_means, is_finite, num_epochs
+from mindgan.render.series import Group, epoch_means, is_finite
 from mindgan.runtime.files import write_atomically
 
 
@@ -31,7 +32,7 @@ def save_report(
     settings: dict[str, object],
     stats: list[dict[str, Any]],
     groups: Sequence[Group],
-    nimg_per_epoch: int,
+    nimg_per_epoch: int | None,
     epoch_seconds: list[float],
     facts: dict[str, str],
     samples: list[tuple[int, Path]],
@@ -47,7 +48,7 @@ def save_report(
         settings: name to value, in the order to show.
         stats: the lines of ``stats.jsonl``; values that are NaN or infinite are left out, and the page says so.
         groups: what to draw of them, a chart each, at least one.
-        nimg_per_epoch: images in an epoch.
+        nimg_per_epoch: images in an epoch; None where lines are means of ticks: they and the samples are of kimg.
         epoch_seconds: how long each epoch took, in seconds.
         facts: name to text: device, versions, dataset and the like.
         samples: epoch (from 0) and sheet of images; at most 60 are embedded, evenly chosen, the first and last among
@@ -61,7 +62,8 @@ def save_report(
         UserError: the file cannot be written.
     """
     sheets, pairs = embed_samples(samples), embed_pairs(before_after)
-    charts, times = group_charts(stats, groups, nimg_per_epoch), time_chart(epoch_seconds)
+    axis = Axis(nimg_per_epoch)
+    charts, times = group_charts(stats, groups, axis), time_chart(epoch_seconds, axis)
     data = {
         "samples": [[epoch, sheet.uri] for epoch, sheet in sheets],
         "charts": [chart.data() for chart in [*charts, times] if chart.rows],
@@ -70,12 +72,12 @@ def save_report(
     template = resources.files("mindgan.render").joinpath("report.html").read_text("utf-8")
     page = Template(template).substitute(
         title=escape(title),
-        keys=_key_numbers(stats, groups, epoch_seconds),
+        keys=_key_numbers(stats, groups, epoch_seconds, axis),
         warnings=_warnings_html(warnings),
-        samples=_section("Samples by epoch", samples_html(sheets, samples), css="samples"),
+        samples=_section(f"Samples by {axis.unit}", samples_html(sheets, samples, axis), css="samples"),
         pairs=_section("Before and after", pairs_html(pairs), css="compare"),
-        losses=_losses_section(panels_html(stats, groups, charts), groups),
-        times=_section("Seconds per epoch", times.html(), css="times") if len(times.rows) > 1 else "",
+        losses=_losses_section(panels_html(stats, groups, charts, axis), groups),
+        times=_section(f"Seconds per {axis.span}", times.html(), css="times") if len(times.rows) > 1 else "",
         pictures=_section("Pictures", pictures_html(pictures), css="pictures"),
         settings=_section("Settings", _table(settings)),
         facts=_section("Run", _table(facts)),
@@ -84,16 +86,18 @@ def save_report(
     write_atomically(path, page.encode("utf-8", "replace"))
 
 
-def _key_numbers(stats: list[dict[str, Any]], groups: Sequence[Group], epoch_seconds: list[float]) -> str:
+def _key_numbers(stats: list[dict[str, Any]], groups: Sequence[Group], epoch_seconds: list[float], axis: Axis) -> str:
     """The run in a handful of numbers, those that there are."""
     numbers: list[tuple[str, str]] = []
     if stats:
-        numbers.append(("epochs", str(num_epochs(stats))))
+        numbers.append(("epochs" if axis.is_epochs else "kimg", f"{axis.end(stats):g}"))
         numbers += _last_means(stats, groups[0]) if len(groups) == 1 else []
     seconds = [second for second in epoch_seconds if is_finite(second)]
     if seconds:
         numbers.append(("training time", duration_text(sum(seconds))))
-        numbers.append(("an epoch, median", duration_text(statistics.median(seconds))))
+        numbers.append(
+            (f"{'an' if axis.is_epochs else 'a'} {axis.span}, median", duration_text(statistics.median(seconds)))
+        )
     return "".join(f"<div><dt>{escape(label)}</dt><dd>{value}</dd></div>" for label, value in numbers)
 
 

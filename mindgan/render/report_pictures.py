@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from mindgan.render.axis import Axis
 from mindgan.render.embed import Embedded, embed_image, embed_picture
+from mindgan.render.series import choose_evenly
 
 MOST_SAMPLES = 60
 MOST_PAIRS = 24
@@ -26,16 +28,9 @@ class Pair(NamedTuple):
     after: Embedded
 
 
-def choose_evenly(items: list[Any], most: int) -> list[Any]:
-    """At most `most` (2 or more) of the items, evenly spread, the first and the last among them."""
-    if len(items) <= most:
-        return items
-    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
-
-
 def embed_samples(samples: list[tuple[int, Path]]) -> list[tuple[int, Embedded]]:
     """The samples that are there, evenly chosen and small enough for the page: epoch and picture, in order."""
-    there = sorted((epoch, path) for epoch, path in samples if path.is_file())
+    there = sorted(((epoch, path) for epoch, path in samples if path.is_file()), key=lambda sample: sample[0])
     chosen = choose_evenly(there, MOST_SAMPLES)
     fits = sum(path.stat().st_size for _, path in chosen) <= SAMPLES_BYTES
     most_bytes = SAMPLES_BYTES if fits else SAMPLES_BYTES // len(chosen)
@@ -43,19 +38,22 @@ def embed_samples(samples: list[tuple[int, Path]]) -> list[tuple[int, Embedded]]
     return [(epoch, sheet) for epoch, sheet in sheets if sheet]
 
 
-def samples_html(sheets: list[tuple[int, Embedded]], samples: list[tuple[int, Path]]) -> str:
+def samples_html(sheets: list[tuple[int, Embedded]], samples: list[tuple[int, Path]], axis: Axis) -> str:
     """The last sample with the controls that show another."""
     if not sheets:
         return '<p class="note">No samples were drawn.</p>'
     epoch, last = sheets[-1]
     end = len(sheets) - 1
-    note = f"{len(sheets)} of {len(samples)} epochs are embedded." if len(sheets) < len(samples) else ""
-    image = _img(last, f"Generated images, epoch {epoch}", name="sample")
+    before, after = axis.words
+    words = f'data-before="{before}" data-after="{after}" data-middle="{0.5 if axis.is_epochs else 0}"'
+    note = f"{len(sheets)} of {len(samples)} {axis.samples} are embedded." if len(sheets) < len(samples) else ""
+    where = axis.name(epoch)
+    image = _img(last, f"Generated images, {where.lower()}", name="sample")
     return (
         f"<figure>{image}"
-        f'<figcaption id="caption">Epoch {epoch}</figcaption></figure>\n'
-        f'<div class="controls"{"" if end else " hidden"}><label for="epoch">Epoch</label>'
-        f'<input type="range" id="epoch" min="0" max="{end}" step="1" value="{end}" aria-valuetext="Epoch {epoch}">'
+        f'<figcaption id="caption">{where}</figcaption></figure>\n'
+        f'<div class="controls"{"" if end else " hidden"}><label for="epoch">{axis.label}</label>'
+        f'<input type="range" id="epoch" min="0" max="{end}" step="1" value="{end}" {words} aria-valuetext="{where}">'
         '<button type="button" id="play" aria-pressed="false">Play</button></div>\n'
         f'<p class="note">{note}</p>'
     )

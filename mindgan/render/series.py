@@ -59,6 +59,11 @@ class Group:
         """Name of a series to name of its colour."""
         return dict(zip(self.names, self.colours or COLOURS, strict=False))
 
+    @property
+    def level_values(self) -> np.ndarray:
+        """Where the dashed lines are: float64 [number of levels]."""
+        return np.array([value for value, _ in self.levels.values()], np.float64)
+
     def label(self, name: str) -> str:
         """What the legend calls a series."""
         return self.labels.get(name, name)
@@ -73,6 +78,13 @@ GAN_LOSSES = Group(
     levels={"loss_g": (math.log(2), "log 2"), "loss_d": (2 * math.log(2), "2 log 2")},
     top=3.5,
 )
+
+
+def choose_evenly(items: list[Any], most: int) -> list[Any]:
+    """At most `most` (2 or more) of the items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
 
 
 def is_finite(value: object) -> bool:

@@ -13,9 +13,10 @@ PLACE = ("nimg", "epoch", "step")  # where in the run a line of stats.jsonl stan
 def read_stats(path: Path) -> list[dict]:
     """The lines of stats.jsonl: `PLACE`, and beside it any numbers, NaN and infinity among them; see `read_lines`.
 
-    Lines of one file may hold different numbers. A line with anything that is no number is a damaged one.
+    Lines of one file may hold different numbers. What is told as ``{"num", "mean", "std"}`` is read as its mean. A line
+    with anything else that is no number is a damaged one.
     """
-    return _whole_lines(path, _is_stats)
+    return [{name: _mean(value) for name, value in line.items()} for line in _whole_lines(path, _is_stats)]
 
 
 def series_names(stats: list[dict]) -> list[str]:
@@ -67,7 +68,12 @@ def _parse(row: bytes, is_whole: Callable[[dict], bool]) -> dict | None:
 
 
 def _is_stats(line: dict) -> bool:
-    return all(type(line.get(name)) is int for name in PLACE) and all(type(it) in (int, float) for it in line.values())
+    is_placed = all(type(line.get(name)) is int for name in PLACE)
+    return is_placed and all(type(_mean(value)) in (int, float) for value in line.values())
+
+
+def _mean(value: object) -> object:
+    return value.get("mean") if isinstance(value, dict) else value
 
 
 def append_line(path: Path, value: dict) -> None:

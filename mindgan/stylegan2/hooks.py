@@ -21,8 +21,25 @@ class Ticks(Hook):
     A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
     """
 
-    def __init__(self, run: RunDirectory, console: Console, schedule: Schedule, *, start_nimg: int):
+    def __init__(
+        self,
+        run: RunDirectory,
+        console: Console,
+        schedule: Schedule,
+        *,
+        start_nimg: int,
+        examined: dict[str, float] | None = None,
+    ):
+        """
+        Args:
+            run: where.
+            console: is told.
+            schedule: of the ticks.
+            start_nimg: images seen when this process starts.
+            examined: numbers that another hook leaves here for the next line, which takes them out.
+        """
         self.run, self.console, self.schedule = run, console, schedule
+        self.examined = {} if examined is None else examined
         for path in (run.stats, run.timing):
             jsonl.keep_lines(path, [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg])
         self.seconds = sum(epoch_seconds(jsonl.read_timing(run.timing)))
@@ -65,7 +82,8 @@ class Ticks(Hook):
             "Progress/kimg": state.nimg / 1000,
             "Progress/augment": state.cells["ada"].probability,
         }
-        numbers = {**progress, **timing}
+        numbers = {**progress, **timing, **self.examined}
+        self.examined.clear()
         one_number = {name: {"num": 1, "mean": value, "std": 0.0} for name, value in numbers.items()}
         jsonl.append_line(self.run.stats, {**place, **reported, **one_number, "timestamp": time.time()})
         self.events.add({**{name: value["mean"] for name, value in reported.items()}, **numbers}, state.nimg)

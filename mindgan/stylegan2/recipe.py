@@ -1,16 +1,20 @@
 """Data, state, step and hooks wired together: the training of StyleGAN2-ADA."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from mindgan.data.labelled import LabelledImages
-from mindgan.render.grids import image_grid, save_png
+from mindgan.render.grids import image_grid, opaque, save_png
 from mindgan.runtime import device
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2 import checkpoints, prepare, resume
+from mindgan.stylegan2 import checkpoints, prepare, results, resume
 from mindgan.stylegan2.checkpoints import About
 from mindgan.stylegan2.config import FIXED_BY_RUN, StyleGanConfig
+from mindgan.stylegan2.doctor import Doctor, examine_images
 from mindgan.stylegan2.hooks import AfterTicks, Ticks
 from mindgan.stylegan2.iteration import Iteration
 from mindgan.stylegan2.sample import Drawer, grid_latents
@@ -68,7 +72,10 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     }
     write_config(run, settings.settings(), about)
     console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")
-    return data if _train(run, config, state, data, schedule, console) else None
+    if not _train(run, config, state, data, schedule, console):
+        return None
+    results.render(run.root)
+    return data
 
 
 def make_schedule(config: StyleGanConfig) -> Schedule:
@@ -90,13 +97,19 @@ def _train(
     if state.nimg == 0:
         pictures.begin()
 
+    examined: dict[str, float] = {}
+
     def snap(state: TrainState) -> None:
-        pictures.fakes(state)
+        examined.update(examine_images(pictures.fakes(state), data, config.seed))
         save_snapshot(run, config, state, data)
 
+    def after_snaps(act: Callable[[TrainState], None]) -> Hook:
+        return AfterTicks(act, every=config.snap, ticks=schedule.epochs)
+
     hooks: list[Hook] = [
-        Ticks(run, console, schedule, start_nimg=state.nimg),
-        AfterTicks(snap, every=config.snap, ticks=schedule.epochs),
+        after_snaps(snap),  # before the tick's line, which tells what was examined
+        Ticks(run, console, schedule, start_nimg=state.nimg, examined=examined),
+        after_snaps(Doctor(run, config.settings(), console.say)),
         SaveState(run),
     ]
     return train_loop(state, Iteration(state, data, config), schedule, hooks)
@@ -112,14 +125,17 @@ class Grids:
 
     def begin(self) -> None:
         """Reals, and what the untrained network draws."""
-        save_png(self.run.reals, image_grid(prepare.grid_of_reals(self.data, self.config), columns=self.config.grid))
-        self._save(self.run.fakes_init)
+        self._save(self.run.reals, prepare.grid_of_reals(self.data, self.config))
+        self._save(self.run.fakes_init, self.drawer.draw(self.z, self.c))
 
-    def fakes(self, state: TrainState) -> None:
-        self._save(self.run.fakes(state.nimg // 1000))
+    def fakes(self, state: TrainState) -> np.ndarray:
+        """Draws and saves the grid of a snapshot: its images, uint8 [N, C, H, W]."""
+        fakes = self.drawer.draw(self.z, self.c)
+        self._save(self.run.fakes(state.nimg // 1000), fakes)
+        return fakes
 
-    def _save(self, path: Path) -> None:
-        save_png(path, image_grid(self.drawer.draw(self.z, self.c), columns=self.config.grid))
+    def _save(self, path: Path, images: np.ndarray) -> None:
+        save_png(path, image_grid(opaque(images), columns=self.config.grid))
 
 
 def save_snapshot(run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages) -> None:
