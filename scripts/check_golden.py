@@ -42,8 +42,8 @@ def largest_relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
 
 
 def frobenius_error(actual: np.ndarray, expected: np.ndarray) -> float:
-    """||actual - expected|| / ||expected||."""
-    return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
+    """||actual - expected|| / ||expected||; of zeros the difference itself."""
+    return float(np.linalg.norm(actual - expected) / (np.linalg.norm(expected) or 1))
 
 
 def fill_weights(network, seed: int) -> None:
@@ -156,19 +156,106 @@ def check_cyclegan(folder: Path, mode: str) -> Iterator[Row]:
         yield Row(f"cyclegan/{mode}/grad.{network}", largest_gradient_error(actual, grads), 1e-4)
 
 
-# what is compared with what
-SETS = (("mlp_trajectory.npz", check_mlp), ("cyclegan_step.npz", check_cyclegan))
+NO_GRADIENT = 1e-6  # of the largest of a phase: what is less is rounding where there is none
+
+
+def largest_phase_error(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
+    """The largest relative Frobenius error of a phase's gradients.
+
+    Where there is no gradient, as for a bias that the penalty on a piecewise linear network does not see, the
+    difference counts in comparison with the largest one. What `expected` lacks has none.
+
+    Args:
+        actual: by the names of all parameters that the phase trains.
+        expected: by some of these; a KeyError where `actual` lacks one.
+    """
+    scale = max(float(np.linalg.norm(value)) for value in expected.values())
+    zeros = {name: np.zeros_like(value) for name, value in actual.items() if name not in expected}
+    errors = []
+    for name, value in {**expected, **zeros}.items():
+        size, difference = (float(np.linalg.norm(array)) for array in (value, actual[name] - value))
+        errors.append(difference / (size if size > NO_GRADIENT * scale else scale))
+    return float(np.max(errors))  # NaN, where there is one
+
+
+def check_stylegan2_networks(file: Path, mode: str) -> Iterator[Row]:
+    """`config.json` and `networks_*.npz`: styles, images, scores; reports and gradients of the four phases.
+
+    The names of the weights are those of the reference's networks after ``G.`` and ``D.``. The second gradients of two
+    phases are computed compiled only: MindSpore's are wrong in PyNative.
+    """
+    from golden_stylegan2 import FIRST_ORDER, network_numbers
+
+    expected = read_arrays(file)
+    actual = network_numbers(json.loads(file.with_name("config.json").read_text()), expected, mode)
+    start = f"stylegan2/{mode}/{file.stem.removeprefix('networks_')}"
+    for name, value in expected.items():
+        if name.startswith("out.") and not name.endswith("_before") and (mode == "graph" or name in actual):
+            yield Row(f"{start}/{name}", frobenius_error(actual[name].reshape(value.shape), value), tolerance_of(name))
+    for phase in FIRST_ORDER if mode == "pynative" else ("Gmain", "Greg", "Dmain", "Dreg"):
+        found, grads = (
+            {name: grad for name, grad in numbers.items() if name.startswith(f"grad.{phase}.")}
+            for numbers in (actual, expected)
+        )
+        yield Row(f"{start}/grad.{phase}", largest_phase_error(found, grads), tolerance_of(phase))
+
+
+def tolerance_of(name: str) -> float:
+    """1e-3 where a gradient has been differentiated, else 1e-4."""
+    return 1e-3 if any(word in name for word in ("Greg", "Dreg", "second_order.grad_w")) else 1e-4
+
+
+def check_upfirdn2d(file: Path, mode: str) -> Iterator[Row]:
+    """`upfirdn2d.json`, a list of cases, and `upfirdn2d.npz`: images `<number of the case>.x` and `.y`."""
+    from golden_stylegan2 import resampled
+
+    expected = read_arrays(file)
+    for number, case in enumerate(json.loads(file.with_suffix(".json").read_text())):
+        y = resampled(case, expected[f"{number}.x"])
+        yield Row(f"stylegan2/{mode}/upfirdn2d.{number}", frobenius_error(y, expected[f"{number}.y"]), 1e-4)
+
+
+def check_augment(file: Path, mode: str) -> Iterator[Row]:
+    """`augment.npz`: `x`, `x_gray` and what is made of them with every draw at a percentile, `<spec>[_gray]@<q>`.
+
+    Noise is checked at the last percentile, whose `noise.unit` is in the file.
+    """
+    from golden_stylegan2 import augmented, second_order_numbers
+
+    expected = read_arrays(file)
+    keys = [key for key in expected if "@" in key]
+    noises = [key for key in keys if key.startswith("noise")]
+    for key in (key for key in keys if key not in noises[:-1]):
+        error = frobenius_error(augmented(key, expected, mode), expected[key])
+        yield Row(f"stylegan2/{mode}/augment/{key}", error, 1e-4)
+    for name, number in second_order_numbers(expected, mode).items():
+        yield Row(f"stylegan2/{mode}/augment/{name}", frobenius_error(number, expected[name]), tolerance_of(name))
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file) as arrays:
+        return dict(arrays)
+
+
+# what is compared with what, and the file beside it that says how its numbers were made
+SETS = (
+    ("mlp_trajectory.npz", "config.json", lambda file, mode: check_mlp(file.parent, mode)),
+    ("cyclegan_step.npz", "config.json", lambda file, mode: check_cyclegan(file.parent, mode)),
+    ("networks_*.npz", "config.json", check_stylegan2_networks),
+    ("upfirdn2d.npz", "upfirdn2d.json", check_upfirdn2d),
+    ("augment.npz", "augment.npz", check_augment),
+)
 
 
 def check(folder: Path) -> Iterator[Row]:
     """Every comparison for the sets under `folder`, in PyNative and compiled."""
-    for name, check_set in SETS:
+    for name, beside, check_set in SETS:
         for file in sorted(folder.rglob(name)):
-            if not file.with_name("config.json").is_file():
-                sys.exit(f"{file.parent} lacks config.json, which says how its numbers were made")
+            if not file.with_name(beside).is_file():
+                sys.exit(f"{file.parent} lacks {beside}, which says how its numbers were made")
             for mode in MODES:
                 configure("CPU", mode)
-                yield from check_set(file.parent, mode)
+                yield from check_set(file, mode)
 
 
 def main() -> int:

@@ -241,11 +241,13 @@ class StyleGanConfig(DeviceOptions):
         height, width = self.size
         while height % 2 == width % 2 == 0 and min(height, width) >= 2 * BASE_PX:
             height, width = height // 2, width // 2
-        if min(height, width) > 2 * BASE_PX:
+        if min(height, width) >= 2 * BASE_PX:
             raise UserError(
                 f"--image_height {self.size[0]} --image_width {self.size[1]} leave a base of {height}x{width}; "
                 f"use sides that are {BASE_PX} to {2 * BASE_PX - 1} and more times the same power of two"
             )
+        if self.channel_base is not None and 0 < self.channel_base < min(self.size):
+            raise UserError(f"--channel_base {self.channel_base} leaves no channels; use {min(self.size)} or more")
 
     def _check_batches(self) -> None:
         if self.batch_gpu and self.batch_size % self.batch_gpu:
@@ -273,7 +275,8 @@ class StyleGanConfig(DeviceOptions):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise UserError(f"--{name} {value} is out of range; it must be 0 or more and finite")
-        require_at_least(1, **{name: getattr(self, name) or 1 for name in _OPEN_AT_LEAST_ONE})
+        numbers = {name: getattr(self, name) for name in _OPEN_AT_LEAST_ONE}
+        require_at_least(1, **{name: value for name, value in numbers.items() if value is not None})
         for name in ("style_mixing", "p"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:

@@ -13,7 +13,7 @@ from mindgan.runtime import randomness
 from mindgan.stylegan2 import ada
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.objectives import REPORTS
-from mindgan.stylegan2.phases import NETWORK_OF, Phases, make_augment, make_sums
+from mindgan.stylegan2.phases import NETWORK_OF, Phases, make_augment, make_lengths, make_sums
 from mindgan.stylegan2.step import FollowWeights
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Losses
@@ -38,6 +38,7 @@ class Iteration:
         self.augment = make_augment(config)
         self.sums = make_sums(state.cells, self.num_parts)
         self.follow = FollowWeights(state.cells["G_ema"], state.cells["G"])
+        self.lengths = make_lengths(state.cells, config, self.sums)
         self._phases: dict[bool, Phases] = {}
 
     def __call__(self, nimg: int) -> Losses:
@@ -58,7 +59,7 @@ class Iteration:
         augmented = self.augment is not None and self.probability > 0
         if augmented not in self._phases:
             augment = self.augment if augmented else None
-            self._phases[augmented] = Phases(self.cells, self.config, augment, self.sums)
+            self._phases[augmented] = Phases(self.cells, self.config, augment, self.sums, self.lengths)
         return self._phases[augmented]
 
     @property

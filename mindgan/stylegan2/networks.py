@@ -185,8 +185,12 @@ class SynthesisNetwork(nn.Cell):
 
     def noise_const(self) -> np.ndarray:
         """The noise that belongs to the network: float32 [num_noise]."""
+        return np.concatenate([parameter.asnumpy().reshape(-1) for parameter in self.noise_parameters()])
+
+    def noise_parameters(self) -> list[ms.Parameter]:
+        """The noise that belongs to the network: [H, W] of each layer."""
         layers = [layer for block in self.blocks for layer in block.cells() if isinstance(layer, ModulatedConvolution)]
-        return np.concatenate([layer.noise_const.asnumpy().reshape(-1) for layer in layers])
+        return [layer.noise_const for layer in layers]
 
 
 class Generator(nn.Cell):
@@ -271,7 +275,7 @@ class DiscriminatorEpilogue(nn.Cell):
         super().__init__()
         size, channels = shape.size(BASE_PX), shape.channels(BASE_PX)
         self.architecture, self.has_labels = architecture, shape.num_classes > 0
-        if architecture == "skip" or shape.num_up == 0:
+        if architecture == "skip":
             self.fromrgb = Convolution((shape.image_channels, 1, channels), size, clamp=shape.conv_clamp)
         self.mbstd = MinibatchStd(mbstd_group)
         self.conv = Convolution((channels + 1, 3, channels), size, clamp=shape.conv_clamp)

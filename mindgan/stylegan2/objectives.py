@@ -27,7 +27,6 @@ class Regularisation:
         r1_gamma: weight of R1, gamma / 2 of the penalty.
         pl_weight: of the path-length penalty.
         pl_decay: how fast the mean path length follows.
-        pl_batch_shrink: the path-length phase takes a batch so many times smaller.
         G_interval: Greg runs in every so many-th iteration; its loss counts as often.
         D_interval: the same of Dreg.
     """
@@ -35,7 +34,6 @@ class Regularisation:
     r1_gamma: float = 10.0
     pl_weight: float = 2.0
     pl_decay: float = 0.01
-    pl_batch_shrink: int = 2
     G_interval: int = 4
     D_interval: int = 16
 

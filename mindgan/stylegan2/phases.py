@@ -49,7 +49,12 @@ class Phases:
     """Cells by the name of their phase; and, of batches in several parts, what applies the sums of each network."""
 
     def __init__(
-        self, cells: dict[str, nn.Cell], config: StyleGanConfig, augment: Augment | None, sums: dict[str, Sums]
+        self,
+        cells: dict[str, nn.Cell],
+        config: StyleGanConfig,
+        augment: Augment | None,
+        sums: dict[str, Sums],
+        lengths: GregPhase | None = None,
     ):
         """
         Args:
@@ -57,22 +62,31 @@ class Phases:
             config: resolved settings.
             augment: what images go through before the discriminator sees them; nothing of it is compiled if None.
             sums: by the name of the network, of batches in several parts; else empty.
+            lengths: of `make_lengths`, which the phases of another augmentation may share: the discriminator has no
+                part in it.
         """
         generator, discriminator = cells["G"], cells["D"]
         pipe = None if augment is None else AugmentImages(augment)
         styles = Styles(generator, mixes=config.style_mixing > 0)
-        options, pl_mean = regularisation(config), cells["path_length"].mean
+        options = regularisation(config)
         w_avg: ms.Parameter = generator.mapping.w_avg
         for_G, for_D = (cells["optim_G"], sums.get("G")), (cells["optim_D"], sums.get("D"))
         main = GeneratorMain(generator, discriminator, styles, pipe)
-        lengths = GeneratorRegularisation(generator, styles, options, pl_mean)
         self.cells = {
             "Gmain": GmainPhase(main, for_G[0], w_avg, for_G[1]),
-            "Greg": GregPhase(lengths, for_G[0], w_avg, pl_mean, for_G[1]),
+            "Greg": lengths or make_lengths(cells, config, sums),
             "Dmain": DmainPhase(DiscriminatorMain(discriminator, pipe), for_D[0], generator, styles, for_D[1]),
             "Dreg": DregPhase(DiscriminatorRegularisation(discriminator, pipe, options), *for_D),
         }
         self.apply = {name: ApplySums(cells[f"optim_{name}"], these) for name, these in sums.items()}
+
+
+def make_lengths(cells: dict[str, nn.Cell], config: StyleGanConfig, sums: dict[str, Sums]) -> GregPhase:
+    """Greg; arguments as of `Phases`."""
+    generator, pl_mean = cells["G"], cells["path_length"].mean
+    styles = Styles(generator, mixes=config.style_mixing > 0)
+    loss = GeneratorRegularisation(generator, styles, regularisation(config), pl_mean)
+    return GregPhase(loss, cells["optim_G"], generator.mapping.w_avg, pl_mean, sums.get("G"))
 
 
 def make_sums(cells: dict[str, nn.Cell], num_parts: int) -> dict[str, Sums]:

@@ -5,7 +5,7 @@ The numbers are those of StyleGAN2-ADA's published training options (Karras et a
 
 from typing import Literal
 
-Cfg = Literal["operator", "auto", "stylegan2", "paper256", "paper512", "paper1024", "cifar", "cpu-small"]
+Cfg = Literal["operator", "auto", "stylegan2", "paper256", "paper512", "paper1024", "cifar", "cpu-small", "digits"]
 
 FIELD_SNAP = 50  # ticks between two snapshots, what the field's users expect
 
@@ -31,7 +31,7 @@ PRESETS: dict[Cfg, dict[str, int | float | str]] = {
     },
     "cifar": {
         **{"batch_size": 64, "total_kimg": 100000, "snap": FIELD_SNAP, "mbstd_group": 32, "channel_base": 32768},
-        **{"lr": 0.0025, "gamma": 0.01, "ema_kimg": 500.0, "ema_rampup": 0.05, "map_depth": 2},
+        **{"lr": 0.0025, "gamma": 0.01, "ema_kimg": 500.0, "map_depth": 2},
         **{"pl_weight": 0.0, "style_mixing": 0.0, "architecture": "orig"},
     },
     "cpu-small": {  # 32 px on two processor cores: some twelve images a second
@@ -39,6 +39,11 @@ PRESETS: dict[Cfg, dict[str, int | float | str]] = {
         **{"channel_base": 1024, "channel_max": 64, "z_dim": 64, "w_dim": 64, "map_depth": 2, "ada_kimg": 20.0},
         **{"generate_num": 20, "ema_kimg": 1.0},
     },
+}
+PRESETS["digits"] = {  # the embedded ones: a few minutes on two processor cores
+    **PRESETS["cpu-small"],
+    **{"image_channel": 1, "no_flip": True, "no_rotate": True, "batch_size": 16, "total_kimg": 32, "snap": 4},
+    **{"channel_base": 512, "channel_max": 32, "ada_kimg": 10.0, "ema_kimg": 1.0},
 }
 
 BATCH_PER_DEVICE_PX = 4096  # of `auto`: so many pixels of a side in a batch

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn
 
-from mindgan.training.adam import Adam, make_adam
+from mindgan.training.adam import Adam, make_adam, named_adam, set_rate
 
 
 def algorithm_1(weight, gradients, *, lr, beta1, beta2, eps):
@@ -37,3 +37,37 @@ def test_the_prefix_renames_the_network_too():
     network.update_parameters_name("net.")
     make_adam(network, "opt.", lr=1e-3, beta1=0.5, beta2=0.999)
     assert [parameter.name for parameter in network.get_parameters()] == ["opt.net.weight", "opt.net.bias"]
+
+
+def test_without_a_mean_of_the_gradients():
+    """A beta1 of 0, which MindSpore's Adam refuses."""
+    random = np.random.RandomState(1)
+    start = random.randn(6, 5)
+    gradients = [random.randn(6, 5) for _ in range(5)]
+    weight = Parameter(Tensor(start.astype(np.float32)), name="w")
+    beta2 = 0.99 ** (16 / 17)
+    optimiser = Adam([weight], learning_rate=2e-3, beta1=0.0, beta2=beta2, eps=1e-8)
+    for gradient in gradients:
+        optimiser((Tensor(gradient.astype(np.float32)),))
+        np.testing.assert_allclose(optimiser.moment1[0].asnumpy(), gradient, rtol=1e-5, atol=1e-6)
+    moved = weight.asnumpy() - start
+    wanted = algorithm_1(start, gradients, lr=2e-3, beta1=0.0, beta2=beta2, eps=1e-8) - start
+    assert np.linalg.norm(moved - wanted) < 2e-5 * np.linalg.norm(wanted)
+
+
+def test_names_of_its_own():
+    network = nn.Dense(in_channels=2, out_channels=3)
+    network.update_parameters_name("net.")
+    optimiser = named_adam(network.trainable_params(), "opt.", lr=1e-3, beta1=0.0, beta2=0.99)
+    assert [parameter.name for parameter in network.get_parameters()] == ["net.weight", "net.bias"]
+    own = [parameter.name for parameter in optimiser.get_parameters() if not parameter.name.startswith("net.")]
+    assert {"opt.moment1.net.weight", "opt.moment2.net.bias", "opt.global_step", "opt.learning_rate"} <= set(own)
+    assert all(name.startswith("opt.") for name in own)
+
+
+def test_the_rate_can_be_set():
+    weight = Parameter(Tensor(np.zeros(3, np.float32)), name="w")
+    optimiser = Adam([weight], learning_rate=1.0, beta1=0.0, beta2=0.99, eps=1e-8)
+    set_rate(optimiser, 0.25)
+    optimiser((Tensor(np.array([2.0, -3.0, 0.5], np.float32)),))  # the first step is by the rate, whatever the gradient
+    np.testing.assert_allclose(weight.asnumpy(), [-0.25, 0.25, -0.25], rtol=1e-5)

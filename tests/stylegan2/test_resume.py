@@ -1,0 +1,94 @@
+"""Training from the weights of another: all of them, or with consent what fits."""
+
+import numpy as np
+import pytest
+from stylegan2_small import small_config
+
+from mindgan.layers.torch_layout import to_torch
+from mindgan.runtime.errors import UserError
+from mindgan.stylegan2 import checkpoints, resume
+from mindgan.stylegan2.checkpoints import About
+from mindgan.stylegan2.state import NETWORKS, make_state
+
+OTHER = {"seed": 9}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    cells = make_state(small_config(), 2).cells
+    cells["G"].mapping.w_avg.set_data(cells["G"].mapping.w_avg + 3)
+    path = tmp_path_factory.mktemp("saved") / "x.ckpt"
+    checkpoints.save(path, {name: cells[name] for name in NETWORKS}, About(cells["G"].shape, ("a", "b"), p=0.5))
+    return path
+
+
+def started(path, config, num_classes, *, partial=False):
+    """The state, as it was at first, and what was said."""
+    state, said = make_state(config, num_classes), []
+    first = state.arrays()
+    resume.start_from(resume.read(str(path)), state, partial=partial, say=said.append)
+    return state, first, said
+
+
+def test_weights_are_taken_and_the_rest_begins_anew(path):
+    state, first, said = started(path, small_config(**OTHER), 2)
+    saved = checkpoints.read(path).arrays
+    for name in NETWORKS:
+        for key, array in to_torch(state.cells[name]).items():
+            np.testing.assert_array_equal(array, saved[key], err_msg=key)
+    assert said == [f"starting from {path}: {len(saved)} tensors"]
+    for name, array in state.arrays().items():
+        if not name.startswith(tuple(f"{network}/" for network in NETWORKS)):
+            np.testing.assert_array_equal(array, first[name], err_msg=name)
+    assert (state.nimg, state.cells["ada"].probability) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_classes", "message"),
+    [
+        ({"resolution": 16}, 2, "is not in it, and"),
+        ({"channel_max": 5}, 2, "has the shape (6, 4, 4) there and (5, 4, 4) here, and"),
+        ({"image_channel": 1}, 2, "torgb.weight has the shape (3, 6, 1, 1) there and (1, 6, 1, 1) here"),
+        ({}, 3, "mapping.embed.weight has the shape (5, 2) there and (5, 3) here"),
+    ],
+)
+def test_what_does_not_fit_is_told_or_left_with_consent(path, changes, num_classes, message):
+    config = small_config(**OTHER, **changes)
+    with pytest.raises(UserError) as caught:
+        started(path, config, num_classes)
+    assert message in str(caught.value)
+    assert "add --resume_partial True to take what fits" in str(caught.value)
+    state, first, said = started(path, config, num_classes, partial=True)
+    saved, num_taken, num_left = checkpoints.read(path).arrays, 0, 0
+    for network in NETWORKS:
+        for name, array in to_torch(state.cells[network]).items():
+            if name in saved and saved[name].shape == array.shape:
+                np.testing.assert_array_equal(array, saved[name], err_msg=name)
+                num_taken += 1
+            else:
+                ours = state.arrays()[f"{network}/{name}"]
+                np.testing.assert_array_equal(ours, first[f"{network}/{name}"], err_msg=name)
+                num_left += 1
+    assert said == [f"starting from {path}: {num_taken} tensors, {num_left} begin anew"]
+    assert num_taken > 5
+    assert num_left > 0
+
+
+def test_nothing_that_fits(path):
+    saved = checkpoints.Saved(path, {"other": np.zeros(3, np.float32)}, checkpoints.read(path).about)
+    with pytest.raises(UserError, match="holds nothing that fits; name another"):
+        resume.start_from(saved, make_state(small_config(), 0), partial=True, say=print)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("graph.pb", "is a frozen TensorFlow graph"),
+        ("net.mindir", "cannot be trained; name the .ckpt beside it, or add --predict True"),
+        ("no.ckpt", "does not exist"),
+    ],
+)
+def test_what_cannot_be_read_is_told(tmp_path, name, message):
+    with pytest.raises(UserError) as caught:
+        resume.read(str(tmp_path / name))
+    assert message in str(caught.value)
