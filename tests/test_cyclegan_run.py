@@ -4,10 +4,11 @@ import json
 import re
 import signal
 
+import mindspore as ms
 import numpy as np
 import pytest
 from cyclegan_runs import NUM_SOURCE, SMALL, write_domains
-from mindspore import Tensor
+from mindspore import Tensor, nn
 from runs import mindgan, pixels, stop_when
 
 from mindgan.cyclegan.translate import load_translator
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.slow
 
 REPRODUCIBLE = (
     "stats.jsonl", "loss.png", "train_test.gif", *(f"samples/{epoch:04d}_0.jpg" for epoch in (0, 1, 2, 3)),
-    *(f"Data/CYcleGan_{index // 2}_{index % 2}.jpg" for index in range(NUM_SOURCE)),
+    *(f"Data/CYcleGan_{index // 2}_{index % 2}.jpg" for index in range(NUM_SOURCE)), "model/CYcleGan_epoch_3.mindir",
+    "model/CYcleGan_epoch_3.ckpt", *(f"checkpoints/state-{nimg:012d}.safetensors" for nimg in (8, 12)),
 )  # fmt: skip
 
 
@@ -63,14 +65,13 @@ def test_the_mindir_file_is_the_generator_of_the_checkpoint(whole):
     run = RunDirectory(whole[0] / "result")
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 16, 32), np.uint8)
     device.configure("CPU", "pynative")
-    both = [
-        load_translator("--network", str(run.operator_model(3, suffix)), "AtoB")
-        .cell(Tensor(normalise(image)))
-        .asnumpy()
-        for suffix in (".ckpt", ".mindir")
-    ]
+    files = [run.operator_model(3, suffix) for suffix in (".ckpt", ".mindir")]
+    layers = [load_translator("--network", str(file), "AtoB").cell for file in files]
+    graph = nn.GraphCell(ms.load(str(files[1])))
+    drawn = [cell(Tensor(normalise(image))).asnumpy() for cell in (*layers, graph)]
     device.configure("CPU", "graph")
-    np.testing.assert_allclose(*both, atol=1e-6)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_allclose(drawn[0], drawn[2], atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mindgan.cli.families import family_of
 from mindgan.runtime.errors import UserError, require_at_least
 from mindgan.runtime.files import user_path
 
@@ -18,8 +19,8 @@ class Options:
     """A run's folder (its newest checkpoint is taken) or a .ckpt."""
 
     out: str | None = None
-    """The file to write; by default Generator.mindir or .onnx, of CycleGAN CYcleGan_AtoB.mindir, in the run's model/
-    folder or beside the .ckpt."""
+    """The file to write; by default Generator.mindir or .onnx, of CycleGAN CYcleGan_AtoB.mindir, of StyleGAN2
+    StyleGan.mindir with its mapping and synthesis apart, in the run's model/ folder or beside the .ckpt."""
 
     format: Literal["mindir", "onnx"] = "mindir"
     """mindir takes any batch size; onnx has a fixed one and needs onnxruntime for the comparison."""
@@ -43,35 +44,41 @@ def run(options: Options) -> int:
     device.configure("CPU")
     source = user_path("--source", options.source)
     folder = source / "model" if source.is_dir() else source.parent
-    if _is_cyclegan(source):
-        _export_cyclegan(options, source, folder)
-    else:
-        _export_digits(options, source, folder)
+    if source.suffix == ".mindir":
+        raise UserError(f"--source {source} is exported already; name a run or a .ckpt")
+    export = {"cyclegan": _export_cyclegan, "stylegan2": _export_stylegan, "mlp_gan": _export_digits}
+    export[family_of(source)](options, source, folder)
     return 0
 
 
-def _is_cyclegan(source: Path) -> bool:
-    """Whether a run or a checkpoint is of CycleGAN."""
-    from mindgan.runtime.run_directory import RunDirectory
-    from mindgan.training.checkpoint import read_network
+def _require_mindir(options: Options, name: str) -> None:
+    if options.format != "mindir":
+        raise UserError(f"--format {options.format}: {name}'s generators are exported as mindir only")
 
-    if source.is_dir():
-        return bool(RunDirectory(source).operator_models(".ckpt"))
-    return read_network(source)[1].get("family") == "cyclegan"
+
+def _export_stylegan(options: Options, source: Path, folder: Path) -> None:
+    from mindgan.stylegan2.checkpoints import read_source
+    from mindgan.stylegan2.exporting import export_parts
+
+    _require_mindir(options, "StyleGAN2")
+    saved = read_source(source)
+    print(f"exporting {saved.path}")
+    paths = export_parts(saved, _out(options, folder / "StyleGan.mindir"))
+    print("\n".join(map(str, paths)))
 
 
 def _export_cyclegan(options: Options, source: Path, folder: Path) -> None:
-    from mindgan.cyclegan.checkpoints import newest, read
+    from mindgan.cyclegan.checkpoints import mindir_texts, newest, read
     from mindgan.export import export_image_network
 
-    if options.format != "mindir":
-        raise UserError(f"--format {options.format}: CycleGAN's generators are exported as mindir only")
+    _require_mindir(options, "CycleGAN")
     saved = read(newest(source) if source.is_dir() else source)
     out = _out(options, folder / f"CYcleGan_{options.direction}.mindir")
     print(f"exporting {saved.path}")
     kind = saved.architecture
     generator = saved.generator(options.direction)
-    export_image_network(generator, out, kind.image_shape, multiple=kind.free_multiple)
+    about = mindir_texts(kind, options.direction)
+    export_image_network(generator, out, kind.image_shape, multiple=kind.free_multiple, about=about)
 
 
 def _export_digits(options: Options, source: Path, folder: Path) -> None:

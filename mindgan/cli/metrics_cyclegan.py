@@ -53,7 +53,7 @@ def run(options: Options) -> int:
     from mindgan.runtime import device
 
     device.configure(options.device_target)
-    from mindgan.cyclegan.scoring import score_run, scores_text
+    from mindgan.cyclegan.scoring import score_run, scores_text, verdict
 
     scores, warnings = score_run(
         options.source,
@@ -65,5 +65,5 @@ def run(options: Options) -> int:
         seed=options.seed,
     )
     print(scores_text(scores))
-    print("\n".join(f"warning: {warning}" for warning in warnings) or "no known failure shows")
+    print(verdict(options.source, warnings))
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from mindspore import nn
+from mindspore import Tensor, nn
 
 from mindgan.cyclegan.config import MAX_SIZE, UNET_LEVELS, CycleGanConfig
 from mindgan.cyclegan.networks import ResnetGenerator, UnetGenerator
@@ -20,6 +20,7 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
 
 Direction = Literal["AtoB", "BtoA"]
+FAMILY = "cyclegan"
 GENERATOR_OF: dict[Direction, str] = {"AtoB": "G_A", "BtoA": "G_B"}
 
 
@@ -88,12 +89,17 @@ def save(
     """
     arrays = {name: array for cell in cells.values() for name, array in to_torch(cell).items()}
     texts = {
-        "family": "cyclegan",
+        "family": FAMILY,
         "nimg": str(nimg),
         "architecture": json.dumps(asdict(architecture)),
         "about": json.dumps(about or {}),
     }
     checkpoint.save_network(path, arrays, texts)
+
+
+def mindir_texts(architecture: Architecture, direction: Direction) -> dict[str, str]:
+    """What a generator's MindIR file says of itself; `mindir_generator` reads it."""
+    return {"family": FAMILY, "direction": direction, "architecture": json.dumps(asdict(architecture))}
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def read(path: Path) -> Saved:
     """
     arrays, texts = checkpoint.read_network(path)
     try:
-        if texts["family"] != "cyclegan":
+        if texts["family"] != FAMILY:
             raise KeyError("family")
         architecture = _architecture(json.loads(texts["architecture"]))
         nimg, about = int(texts["nimg"]), json.loads(texts["about"])
@@ -163,6 +169,33 @@ def read(path: Path) -> Saved:
             f"{path} is no checkpoint of CycleGAN; name one of a run's model/ or an imported one"
         ) from error
     return Saved(path, arrays, architecture, nimg, about)
+
+
+def mindir_generator(cell: nn.Cell, texts: dict[str, str]) -> tuple[nn.Cell, Architecture, Direction] | None:
+    """The generator, of layers that can be taken apart, of a MindIR file from a training or `mindgan export`.
+
+    Args:
+        cell: what MindSpore made of the file; its parameters have the names they had.
+        texts: what the file says of itself, see `mindir_texts`.
+
+    Returns:
+        With its architecture and direction; None where the file does not tell, or holds other parameters.
+    """
+    try:
+        direction = next(name for name in GENERATOR_OF if name == texts["direction"])
+        architecture = _architecture(json.loads(texts["architecture"]))
+    except (KeyError, ValueError, TypeError, StopIteration):
+        return None
+    generator = architecture.make_generator()
+    generator.update_parameters_name(f"{GENERATOR_OF[direction]}.")
+    theirs = {name: parameter.asnumpy() for name, parameter in cell.parameters_dict().items()}
+    for parameter in generator.get_parameters():
+        if parameter.name.endswith(".bias"):  # those that instance norm takes away again are not in the file
+            theirs.setdefault(parameter.name, np.zeros(parameter.shape, np.float32))
+        if parameter.name not in theirs or theirs[parameter.name].shape != parameter.shape:
+            return None
+        parameter.set_data(Tensor(theirs[parameter.name]))
+    return generator.set_train(False), architecture, direction
 
 
 def _architecture(values: dict) -> Architecture:

@@ -16,6 +16,7 @@ GanMode = Literal["lsgan", "vanilla"]
 UNET_LEVELS = {"unet_128": 7, "unet_256": 8}
 LOAD_SHARE = 286 / 256  # of the size that images are resized to before the crop, to the crop's: the paper's code
 MAX_SIZE = 4096  # px; above it one training image alone needs more than any memory
+NO_RESUME = "empty"  # what ModelArts' job passes where nothing is named
 RESNET_MIN_SIZE = 8  # px; at a quarter of it the ResNet mirrors a pixel behind the edge, so there must be two
 
 _AT_LEAST_ONE = (
@@ -59,10 +60,11 @@ class CycleGanConfig(DeviceOptions):
     """3 for colour, 1 for grey."""
 
     image_height: int = 256
-    """Height of the images the networks see, px; a power of two."""
+    """Height of the images the networks see, px; a power of two. With --predict 256 stands for what the network of
+    --resume was trained on."""
 
     image_width: int = 256
-    """Width of the images the networks see, px; a power of two."""
+    """Width of the images the networks see, px; a power of two. With --predict as --image_height."""
 
     batch_size: int = 1
     """Images of each domain a step."""
@@ -83,13 +85,15 @@ class CycleGanConfig(DeviceOptions):
     """The model every so many epochs, and at the end."""
 
     predict: bool = False
-    """Translate the images of --data_url with the network of --resume, without training."""
+    """Translate the images of --data_url with the network of --resume, without training; test images are left out."""
 
     resume: str = ""
-    """A .ckpt or .mindir to predict with, or a .ckpt to go on training from. Empty for none."""
+    """A .ckpt or .mindir to predict with, or a .ckpt to go on training from. Empty for none, or the word `empty`,
+    which is ModelArts' default."""
 
     direction: Literal["AtoB", "BtoA"] = "AtoB"
-    """What --predict translates: AtoB source to target, BtoA target to source; --data_url names what to translate."""
+    """What --predict translates: AtoB source to target, BtoA target to source. Of data of both domains it takes the one
+    that is meant; images of one kind in --data_url are what to translate."""
 
     load_height: int = 0
     """Height that images are resized to before the random crop, px; 0 for 286/256 of --image_height."""
@@ -161,6 +165,8 @@ class CycleGanConfig(DeviceOptions):
     """How many .ckpt of model/ to keep, the newest."""
 
     def __post_init__(self) -> None:
+        if self.resume.strip().lower() == NO_RESUME:
+            object.__setattr__(self, "resume", "")
         self._check_paths()
         require_at_least(1, **{name: getattr(self, name) for name in _AT_LEAST_ONE})
         require_at_least(0, pool_size=self.pool_size, num_samples=self.num_samples)
@@ -196,11 +202,12 @@ class CycleGanConfig(DeviceOptions):
     def _check_sizes(self) -> None:
         if self.image_channel not in (1, 3):
             raise UserError(f"--image_channel {self.image_channel} is none; use 3 for colour or 1 for grey")
-        if self.least_size > MAX_SIZE:
+        least = RESNET_MIN_SIZE if self.predict else self.least_size  # the networks of --resume are others
+        if least > MAX_SIZE:
             raise UserError(f"--num_layers {self.num_layers} is too many for images of {MAX_SIZE} px; use fewer")
         for side in ("height", "width"):
             name, value = f"image_{side}", getattr(self, f"image_{side}")
-            _require_power_of_two(name, value, self.least_size)
+            _require_power_of_two(name, value, least)
             largest = getattr(self, f"image_max_{side}")
             if largest != -1 and largest < 1:
                 raise UserError(f"--image_max_{side} {largest} is no size; use a number of pixels, or -1 for any size")
@@ -242,11 +249,11 @@ class CycleGanConfig(DeviceOptions):
 
 
 def _require_power_of_two(name: str, value: int, least: int) -> None:
-    """Raises UserError with the nearest two sizes that would do."""
+    """Raises UserError with the nearest two sizes that would do, or the only near one."""
     if value > MAX_SIZE:
-        raise UserError(f"--{name} {value} is too large; use a power of two up to {MAX_SIZE}")
+        raise UserError(f"--{name} {value} is too large; use {MAX_SIZE}")
     if value < least:
-        raise UserError(f"--{name} {value} is too small for these networks; use a power of two from {least} on")
+        raise UserError(f"--{name} {value} is too small for these networks; use {least}")
     if value & (value - 1):
         below = 2 ** (value.bit_length() - 1)
         raise UserError(f"--{name} {value} is no power of two; use {below} or {2 * below}")

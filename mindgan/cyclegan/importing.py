@@ -54,9 +54,11 @@ def import_networks(files: dict[str, Path], out: Path) -> Architecture:
 
     Raises:
         UserError: a file holds other weights than a ResNet or UNet generator's or a discriminator's, with instance
-            norm, or the generators are of different architectures.
+            norm, or numbers that are not finite, or the generators are of different architectures.
     """
     arrays = {name: _cleaned(read_state_dict(path)) for name, path in files.items()}
+    for name, path in files.items():
+        _require_numbers(arrays[name], path)
     kinds = {name: architecture(arrays[name], files[name]) for name in files if name.startswith("G")}
     if not kinds:
         raise UserError(f"{next(iter(files.values()))} is a discriminator's by its name; name a generator's file")
@@ -76,6 +78,14 @@ def import_networks(files: dict[str, Path], out: Path) -> Architecture:
 
 def _cleaned(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array for name, array in arrays.items() if name.rsplit(".", 1)[-1] not in STATISTICS}
+
+
+def _require_numbers(arrays: dict[str, np.ndarray], path: Path) -> None:
+    for name, array in arrays.items():
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise UserError(
+                f"{path} holds NaN or infinite numbers, first in {name}; import the weights of another epoch"
+            )
 
 
 def _fill(cell: nn.Cell, arrays: dict[str, np.ndarray], path: Path) -> None:

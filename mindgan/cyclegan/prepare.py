@@ -2,15 +2,24 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from mindgan.cyclegan.config import CycleGanConfig
+from mindgan.data.decode import decode_item
 from mindgan.data.digit_domains import SOURCE_NAME, digit_domains
 from mindgan.data.findings import Rules
 from mindgan.data.image_set import ImageSet, shown
-from mindgan.data.preparing import require_outside, require_set_apart, validated_into, validated_set
+from mindgan.data.preparing import (
+    previewed_set,
+    require_outside,
+    require_set_apart,
+    validated_into,
+    validated_set,
+)
 from mindgan.data.report import whole_text
 from mindgan.data.unpaired import MIN_IMAGES, SOURCE_OPTION, Domains, find_domains
 from mindgan.runtime import files
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
 
@@ -21,12 +30,34 @@ def find(config: CycleGanConfig, *, say: Say) -> Domains:
     """Both domains, not decoded yet; the embedded digits where no data are named.
 
     Raises:
-        UserError: they cannot be read, are too few, or are the same.
+        UserError: they cannot be read, are too few, or are the same; or there will be no validation, and not one of a
+            domain can be decoded.
     """
     if config.data_url is None:
         say(f"no --data_url: translating {SOURCE_NAME}, white on black, into coloured outlines")
         return digit_domains()
-    return find_domains(config.data_url, config.target_data_url, say=say)
+    domains = find_domains(config.data_url, config.target_data_url, say=say)
+    if not config.do_validation:
+        for images in (domains.source, domains.target):
+            _require_decodable(images, config.image_channel)
+    return domains
+
+
+def _require_decodable(images: ImageSet, channels: int) -> None:
+    first = None
+    for item in images.items:
+        try:
+            decode_item(item, channels=channels)
+            return
+        except UserError as error:
+            first = first or error
+    raise UserError(f"{images.option} {shown(images.source)}: not one of its images is whole; the first: {first}")
+
+
+def places(config: CycleGanConfig) -> dict[str, str]:
+    """The absolute paths of the data by the names of their options, for who reads config.json from another folder."""
+    named = {"data_url": config.data_url, "target_data_url": config.target_data_url}
+    return {name: str(user_path(f"--{name}", path).absolute()) for name, path in named.items() if path is not None}
 
 
 def require_apart(run: RunDirectory, config: CycleGanConfig, domains: Domains) -> None:
@@ -47,7 +78,7 @@ def validated(config: CycleGanConfig, run: RunDirectory, domains: Domains, *, sa
     Raises:
         UserError: too few images are left, or the folder cannot be written.
     """
-    if not config.do_validation or config.data_url is None:
+    if not _is_validated(config):
         return domains
     sets = {"source": (domains.source, MIN_IMAGES), "target": (domains.target, MIN_IMAGES)}
     tests = {"source_test": (domains.source_test, 0), "target_test": (domains.target_test, 0)}
@@ -58,13 +89,29 @@ def validated(config: CycleGanConfig, run: RunDirectory, domains: Domains, *, sa
     }
     files.write_atomically(run.validation_report, "\n".join(map(whole_text, reports.values())).encode())
     found = {name: report.images for name, report in reports.items()}
-    return Domains(
-        found["source"] or domains.source,
-        found["target"] or domains.target,
-        found.get("source_test") or None,
-        found.get("target_test") or None,
-        domains.target_label,
+    return replace(
+        domains,
+        source=found["source"] or domains.source,
+        target=found["target"] or domains.target,
+        source_test=found.get("source_test") or None,
+        target_test=found.get("target_test") or None,
     )
+
+
+def previewed(config: CycleGanConfig, run: RunDirectory, domains: Domains) -> Domains:
+    """The domains of a training as `validated` would leave them; nothing is written."""
+    if not _is_validated(config):
+        return domains
+    rules = _rules(config)
+    source, target = (
+        previewed_set(run, images, name, rules)
+        for name, images in (("source", domains.source), ("target", domains.target))
+    )
+    return replace(domains, source=source, target=target)
+
+
+def _is_validated(config: CycleGanConfig) -> bool:
+    return config.do_validation and config.data_url is not None
 
 
 def validated_source(config: CycleGanConfig, run: RunDirectory, images: ImageSet, *, say: Say) -> ImageSet:

@@ -6,7 +6,7 @@ import numpy as np
 from mindspore import Tensor
 
 from mindgan.cyclegan import checkpoints, prepare, results, resume, samples
-from mindgan.cyclegan.checkpoints import Architecture
+from mindgan.cyclegan.checkpoints import Architecture, Saved
 from mindgan.cyclegan.config import FIXED_BY_RUN, CycleGanConfig
 from mindgan.cyclegan.image_pool import exchange
 from mindgan.cyclegan.losses import least_squares, vanilla
@@ -52,24 +52,16 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     saved = resume.read(config.resume) if config.resume else None
     found = prepare.find(config, say=console.say)
     prepare.require_apart(run, config, found)
-    make_batches(found, config)  # says whether there are enough images for a batch
+    state = make_state(config)
+    _require_start(run, config, state, found, saved)
     run.create()  # only now: whatever is wrong with the data leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
+    _require_same_run(run, config, found)
     domains = prepare.validated(config, run, found, say=console.say)
     batches = make_batches(domains, config)
-    state = make_state(config)
     state.about = _about(config, domains)
-    if checkpoint.restore_newest(run, state, say=console.say):
-        console.say(f"going on after {state.nimg} images")
-        if state.nimg < config.max_epoch * batches.nimg_per_epoch:
-            tell_other_versions(run, console.say)
-    elif saved is not None:
-        resume.go_on(saved, state, say=console.say)
-        if (epochs := state.nimg // batches.nimg_per_epoch) >= config.max_epoch:
-            raise UserError(
-                f"--resume {config.resume} has {epochs} epochs behind it; use --max_epoch {epochs + 1} or more"
-            )
+    _restore(run, config, state, saved, batches, console)
     data = f"{shown(found.source.source)} to {shown(found.target.source)}"
     _write_config(run, config, data, domains, batches, target)
     console.say(f"training on {target}: {batches.steps_per_epoch} steps an epoch; see {run.root}")
@@ -78,6 +70,49 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     samples.save_sheet(run.samples, config, state.cells, domains)
     results.render(run.root)
     return domains
+
+
+def _require_start(
+    run: RunDirectory, config: CycleGanConfig, state: TrainState, found: Domains, saved: Saved | None
+) -> None:
+    """Raises UserError where images are too few for a batch, or --resume does not fit or leaves nothing to do."""
+    batches = make_batches(found, config)
+    if saved is None or run.states():  # a state of its own comes before --resume
+        return
+    resume.require_fit(saved, config, state)
+    if saved.nimg >= config.max_epoch * batches.nimg_per_epoch:
+        of_same_run = saved.about == _about(config, prepare.previewed(config, run, found))
+        _require_epochs_left(config, saved.nimg if of_same_run else 0, batches)
+
+
+def _require_epochs_left(config: CycleGanConfig, nimg: int, batches: UnpairedBatches) -> None:
+    if (epochs := nimg // batches.nimg_per_epoch) >= config.max_epoch:
+        raise UserError(f"--resume {config.resume} has {epochs} epochs behind it; use --max_epoch {epochs + 1} or more")
+
+
+def _require_same_run(run: RunDirectory, config: CycleGanConfig, found: Domains) -> None:
+    """Raises UserError where the run there is has other settings or data, before validation replaces its images."""
+    if run.states():
+        checkpoint.require_same_run(run, _settings(config))
+        checkpoint.require_same_run(run, _about(config, prepare.previewed(config, run, found)))
+
+
+def _restore(
+    run: RunDirectory,
+    config: CycleGanConfig,
+    state: TrainState,
+    saved: Saved | None,
+    batches: UnpairedBatches,
+    console: Console,
+) -> None:
+    """The run's own newest state or, where there is none, what --resume names."""
+    if checkpoint.restore_newest(run, state, say=console.say):
+        console.say(f"going on after {state.nimg} images")
+        if state.nimg < config.max_epoch * batches.nimg_per_epoch:
+            tell_other_versions(run, console.say)
+    elif saved is not None:
+        resume.go_on(saved, state, say=console.say)
+        _require_epochs_left(config, state.nimg, batches)
 
 
 def make_batches(domains: Domains, config: CycleGanConfig) -> UnpairedBatches:
@@ -189,16 +224,22 @@ def _saving(run: RunDirectory, config: CycleGanConfig, state: TrainState, consol
         run.keep_operator_checkpoints(config.keep)
         path = run.operator_model(epoch + 1, ".mindir")
         shape, multiple = architecture.image_shape, architecture.free_multiple
-        export_image_network(networks["G_A"], path, shape, multiple=multiple, say=console.say)
+        about = checkpoints.mindir_texts(architecture, "AtoB")
+        export_image_network(networks["G_A"], path, shape, multiple=multiple, about=about, say=console.say)
 
     return save
 
 
 def _about(config: CycleGanConfig, domains: Domains) -> dict[str, str]:
     """What a run is of; it may go on with other values of the rest."""
+    return {**_settings(config), "data of SHA-256": prepare.digest(domains)}
+
+
+def _settings(config: CycleGanConfig) -> dict[str, str]:
     settings = {f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}
-    settings |= {f"--load_{side}": str(size) for side, size in zip(("height", "width"), config.load_size, strict=True)}
-    return {**settings, "data of SHA-256": prepare.digest(domains)}
+    return settings | {
+        f"--load_{side}": str(size) for side, size in zip(("height", "width"), config.load_size, strict=True)
+    }
 
 
 def _write_config(
@@ -207,6 +248,7 @@ def _write_config(
     about = {
         "family": "cyclegan",
         "data": data,
+        **prepare.places(config),
         "num_source": len(domains.source),
         "num_target": len(domains.target),
         "nimg_per_epoch": batches.nimg_per_epoch,

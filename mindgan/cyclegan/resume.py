@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mindgan.cyclegan import checkpoints
 from mindgan.cyclegan.checkpoints import Saved
+from mindgan.cyclegan.config import UNET_LEVELS, CycleGanConfig
 from mindgan.cyclegan.state import NETWORKS
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
@@ -20,13 +21,26 @@ def read(resume: str) -> Saved:
     """
     path = user_path("--resume", resume)
     refuse_frozen("--resume", resume)
-    if path.suffix == ".mindir":
+    if path.suffix.lower() == ".mindir":
         raise UserError(f"--resume {resume} holds one generator; to train on name the .ckpt beside it")
     saved = checkpoints.read(checkpoints.newest(path) if path.is_dir() else path)
     for name in NETWORKS:
         if not any(key.startswith(f"{name}.") for key in saved.arrays):
             raise UserError(f"--resume {resume} holds no {name}; a training goes on from all of {', '.join(NETWORKS)}")
     return saved
+
+
+def require_fit(saved: Saved, config: CycleGanConfig, state: TrainState) -> None:
+    """Raises UserError where the networks of a checkpoint are others than those of the settings, which `state` holds.
+
+    Where they are not, `state` has their weights afterwards.
+    """
+    is_unet = saved.architecture.generator in UNET_LEVELS
+    for name in ("generator", "image_channel", "ngf", *(() if is_unet else ("num_blocks",))):
+        theirs, ours = getattr(saved.architecture, name), getattr(config, name)
+        if theirs != ours:
+            raise UserError(f"--resume {saved.path} is of --{name} {theirs}, not {ours}; use --{name} {theirs}")
+    saved.fill({name: state.cells[name] for name in NETWORKS})
 
 
 def refuse_frozen(option: str, source: str) -> None:

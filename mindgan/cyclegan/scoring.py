@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 
 from mindgan.cyclegan import checkpoints
-from mindgan.cyclegan.measure import CycleScores, TestImages, measure, warnings
+from mindgan.cyclegan.measure import MIN_LINES, CycleScores, TestImages, measure, warnings
 from mindgan.cyclegan.translate import load_translator
 from mindgan.data.decode import decode_item
 from mindgan.data.digit_domains import digit_domains
-from mindgan.data.image_set import ImageSet
+from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.unpaired import Domains, find_domains
 from mindgan.metrics.domain_features import domain_network
 from mindgan.metrics.feature_network import FeatureNetwork
 from mindgan.metrics.inception import load_inception
-from mindgan.metrics.lpips import with_lpips
+from mindgan.metrics.lpips import load_lpips, with_lpips
 from mindgan.runtime import files, jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
@@ -61,12 +61,14 @@ def score_run(
         raise UserError(f"--source {source} is no run of CycleGAN; for digits it is `mindgan metrics mnist`")
     translators = [load_translator("--source", source, direction) for direction in ("AtoB", "BtoA")]
     channels, size = translators[0].image_channel, translators[0].size
-    training = _domains(config, None, None, say)
-    domains = training if data_url is None else _domains(config, data_url, target_data_url, say)
-    tests = [_test_images(images, channels, size, num) for images in _test_sets(domains, data_url is None, say)]
+    weights = None if lpips is None else load_lpips(*(user_path("--lpips", file) for file in lpips))
+    given = None if data_url is None else find_domains(data_url, target_data_url, say=say)
+    training = _domains_of(run, config, given, say)
+    domains = given or training
+    tests = [_test_images(images, channels, size, num, say) for images in _test_sets(domains, data_url is None, say)]
     network = _feature_network(inception, training, channels, size, seed, say)
-    if lpips is not None:
-        network = with_lpips(network, *(user_path("--lpips", file) for file in lpips))
+    if weights is not None:
+        network = with_lpips(network, weights)
     scores = measure(translators[0].batch, translators[1].batch, tests[0], tests[1], network, seed=seed)
     found = warnings(jsonl.read_stats(run.stats), scores)
     network_file = checkpoints.newest(run.root).name
@@ -74,13 +76,19 @@ def score_run(
     return scores, found
 
 
-def _domains(config: dict, data_url: str | None, target_data_url: str | None, say: Say) -> Domains:
-    if data_url is not None:
-        return find_domains(data_url, target_data_url, say=say)
-    settings = config["settings"]
-    if settings.get("data_url") is None:
+def _domains_of(run: RunDirectory, config: dict, given: Domains | None, say: Say) -> Domains:
+    """The data of the run, wherever it was started from; where they are gone, those that are `given` instead."""
+    named = {**config["settings"], **config["run"]}  # absolute in the second
+    if named.get("data_url") is None:
         return digit_domains()
-    return find_domains(settings["data_url"], settings.get("target_data_url"), say=lambda line: None)
+    try:
+        return find_domains(named["data_url"], named.get("target_data_url"), say=lambda line: None)
+    except UserError as error:
+        if given is None:
+            message = f"{run.config} names the images of the run: {error}; if they were moved name them with --data_url"
+            raise UserError(message) from error
+        say(f"the images of the run are gone ({error}): the small network is trained on those given")
+        return given
 
 
 def _test_sets(domains: Domains, is_of_run: bool, say: Say) -> tuple[ImageSet, ImageSet]:
@@ -92,10 +100,26 @@ def _test_sets(domains: Domains, is_of_run: bool, say: Say) -> tuple[ImageSet, I
     return domains.source, domains.target
 
 
-def _test_images(images: ImageSet, channels: int, size: tuple[int, int], num: int) -> TestImages:
-    items = images.items[:num]
-    pixels = [decode_item(item, channels=channels, size=size) for item in items]
-    return TestImages(np.stack(pixels), [item.name for item in items])
+def _test_images(images: ImageSet, channels: int, size: tuple[int, int], num: int, say: Say) -> TestImages:
+    """The first `num` images of a set that can be decoded."""
+    pixels: list[np.ndarray] = []
+    names: list[str] = []
+    failed: list[str] = []
+    for item in images.items:
+        if len(pixels) == num:
+            break
+        try:
+            pixels.append(decode_item(item, channels=channels, size=size))
+            names.append(item.name)
+        except UserError as error:
+            failed.append(str(error))
+    if not pixels:
+        raise UserError(
+            f"{images.option} {shown(images.source)}: not one of its images is whole; the first: {failed[0]}"
+        )
+    if failed:
+        say(f"{len(failed)} of {shown(images.source)} passed over; the first: {failed[0]}")
+    return TestImages(np.stack(pixels), names)
 
 
 def _feature_network(
@@ -103,8 +127,20 @@ def _feature_network(
 ) -> FeatureNetwork:
     if inception is not None:
         return load_inception(user_path("--inception", inception))
-    sets = [_test_images(images, channels, size, MAX_TRAINING) for images in (training.source, training.target)]
+    sets = [
+        _test_images(images, channels, size, MAX_TRAINING, lambda line: None)  # validation has told of the others
+        for images in (training.source, training.target)
+    ]
     return domain_network(sets[0].images, sets[1].images, seed=seed, say=say)
+
+
+def verdict(source: str, found: list[str]) -> str:
+    """The failures that `score_run` found of a run, a line each, and whether its curves are long enough to tell."""
+    num = len(jsonl.read_stats(RunDirectory(source).stats))
+    lines = [f"warning: {failure}" for failure in found]
+    if num < MIN_LINES:
+        lines.append(f"{num} lines of losses are too few to judge the curves by; {MIN_LINES} are needed")
+    return "\n".join(lines) or "no known failure shows"
 
 
 def scores_text(scores: CycleScores) -> str:

@@ -1,4 +1,4 @@
-"""Large images through a network that cannot be taken apart, a MindIR file's, in overlapping, blended tiles.
+"""Large images through a network that cannot be taken apart, of a MindIR file that does not tell its layers, in tiles.
 
 Instance norm makes every pixel depend on the whole image, so tiles, normalised each by itself, may differ in colour and
 contrast; wide overlaps make that a slow change instead of a seam. `streaming` is exact and needs the layers.

@@ -10,13 +10,13 @@ import numpy as np
 from mindspore import Tensor, nn
 
 from mindgan.cyclegan import checkpoints
-from mindgan.cyclegan.checkpoints import Direction
+from mindgan.cyclegan.checkpoints import Direction, mindir_generator
 from mindgan.cyclegan.config import RESNET_MIN_SIZE
 from mindgan.cyclegan.resume import refuse_frozen
 from mindgan.cyclegan.streaming import Stream
 from mindgan.cyclegan.tiles import draw_tiled
 from mindgan.data.batches import normalise
-from mindgan.export import mindir_input_shape
+from mindgan.export import mindir_about, mindir_input_shape
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import device
 from mindgan.runtime.errors import UserError
@@ -88,6 +88,17 @@ class Translator:
         """How many images of (height, width) `size` `draw_all` likes to get: few where each takes much memory."""
         return max(_batch_size(size), COMPILE_FROM) if self.is_free and max(size) <= tile else 1
 
+    def warning(self, size: tuple[int, int], tile: int) -> str | None:
+        """What is to be said of the tiles of images of (height, width) `size`; None where they are exact or none."""
+        limit = (tile, tile) if self.is_free else self.size
+        if not isinstance(self.cell, nn.GraphCell) or (size[0] <= limit[0] and size[1] <= limit[1]):
+            return None
+        or_larger = ", or raise --tile as far as memory goes" if self.is_free else ""
+        return (
+            f"warning: {self.source} does not tell its layers, so tiles of images above {limit[0]}x{limit[1]} px may "
+            f"differ in colour and contrast; name the run or its .ckpt instead{or_larger}"
+        )
+
     def _draw_at_once(self, images: np.ndarray) -> np.ndarray:
         return self.cell(Tensor(images)).asnumpy()
 
@@ -141,7 +152,7 @@ def load_translator(option: str, source: str, direction: Direction) -> Translato
     """
     path = user_path(option, source)
     refuse_frozen(option, source)
-    if path.suffix == ".mindir":
+    if path.suffix.lower() == ".mindir":
         return _load_mindir(path, direction)
     saved = checkpoints.read(checkpoints.newest(path) if path.is_dir() else path)
     architecture = saved.architecture
@@ -151,18 +162,32 @@ def load_translator(option: str, source: str, direction: Direction) -> Translato
 
 
 def _load_mindir(path: Path, direction: Direction) -> Translator:
+    """With the layers of the generator where the file tells them, so that it draws as the checkpoint does."""
     require_file(path)
-    held = "BtoA" if "BtoA" in path.stem else "AtoB"  # as `mindgan export` names them; the file itself does not tell
-    if direction != held:
-        raise UserError(f"{path} holds the generator of --direction {held}; for {direction} name a .ckpt or the run")
     try:
-        shape = mindir_input_shape(path)
-        cell = nn.GraphCell(ms.load(str(path)))
+        shape, texts, cell = mindir_input_shape(path), mindir_about(path), _graph(path)
     except Exception as error:  # MindSpore raises bare RuntimeErrors and protobuf its own kind
         raise UserError(f"{path} is no whole MindIR file; export it again") from error
     if len(shape) != 4 or shape[1] not in (1, 3):
         raise UserError(f"{path} takes an input of shape {shape}, not images [N, C, H, W]")
-    is_free = shape[2] < 0
+    known = mindir_generator(cell, texts)
+    held = known[2] if known else "BtoA" if "BtoA" in path.stem else "AtoB"  # as `mindgan export` names them
+    if direction != held:
+        raise UserError(f"{path} holds the generator of --direction {held}; for {direction} name a .ckpt or the run")
+    if known:
+        generator, kind, _ = known
+        size = kind.image_height, kind.image_width
+        return Translator(str(path), kind.image_channel, size, kind.multiple, True, generator)
     if shape[0] > 1:
         raise UserError(f"{path} takes {shape[0]} images at once; export it for one")
-    return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, is_free, cell)
+    return Translator(str(path), shape[1], (shape[2], shape[3]), MULTIPLE, shape[2] < 0, cell)
+
+
+def _graph(path: Path) -> nn.Cell:
+    """What MindSpore makes of a file; it reads none whose name ends in capitals."""
+    if path.suffix == ".mindir":
+        return nn.GraphCell(ms.load(str(path)))
+    with scratch_folder() as folder:
+        copy = folder / "model.mindir"
+        copy.write_bytes(path.read_bytes())
+        return nn.GraphCell(ms.load(str(copy)))

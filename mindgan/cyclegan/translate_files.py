@@ -1,6 +1,7 @@
 """Files to files: what `mindgan translate` does."""
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from mindgan.cyclegan.checkpoints import Direction
 from mindgan.cyclegan.translate import Translator, load_translator
-from mindgan.data.decode import decode_item
+from mindgan.data.decode import Undecodable, decode
 from mindgan.data.image_set import ImageItem, ImageSet, is_image_name, shown
 from mindgan.data.image_source import list_images, read_file
 from mindgan.render.grids import JPEG_QUALITY, picture
@@ -26,7 +27,7 @@ def translate_files(
 ) -> list[Path]:
     """Translates every image of `source` into `out`, under its name, upright, at its size.
 
-    JPEG, PNG and BMP files keep their format; others become PNG files, ``photo.webp.png``. An image that cannot be
+    JPEG, PNG and BMP files keep their format; others become PNG files, ``photo.webp.png``. What cannot be read or
     decoded is told and left out.
 
     Args:
@@ -48,32 +49,50 @@ def translate_files(
     _require_apart(images, out)
     images = _without_output(images, out)
     images.require(1)
+    _require_folder(out)
     translator = load_translator("--network", network, direction)
+    failed = [f"{shown(problem.name)}: {problem.finding}" for problem in images.problems]
+    for line in failed:
+        say(f"left out: {line}")
+    written = _translate(images, translator, out, tile, failed, say)
+    if not written:
+        which = failed[0] if len(failed) == 1 else f"no image could be decoded; the first: {failed[0]}"
+        raise UserError(f"{INPUT_OPTION} {source}: {which}")
+    left_out = f", {len(failed)} left out" if failed else ""
+    number = "1 image" if len(written) == 1 else f"{len(written)} images"
+    say(f"{number} translated with {translator.source} into {out}{left_out}")
+    return written
+
+
+def _translate(
+    images: ImageSet, translator: Translator, out: Path, tile: int, failed: list[str], say: Callable[[str], None]
+) -> list[Path]:
+    """The files written; what cannot be decoded is added to `failed`."""
     names = _names(images.items)
     written: list[Path] = []
-    failed: list[str] = []
+    warned: str | None = None
     with tqdm(total=len(images.items), unit="image", dynamic_ncols=True, disable=None) as bar:
         for items, pixels in _runs(_decoded(images.items, translator.image_channel, failed), translator, tile):
+            if not warned and (warned := translator.warning((pixels.shape[2], pixels.shape[3]), tile)):
+                say(warned)
             for item, drawn in zip(items, translator.draw_all(pixels, tile), strict=True):
                 path = out / names[item.name]
                 write_atomically(path, _encoded(drawn, path.suffix))
                 written.append(path)
-            bar.update(len(written) + len(failed) - bar.n)
-    if not written:
-        raise UserError(f"{INPUT_OPTION} {source}: no image could be decoded; the first: {failed[0]}")
-    left_out = f", {len(failed)} left out" if failed else ""
-    say(f"{len(written)} images translated with {translator.source} into {out}{left_out}")
+            bar.update(len(written) + len(failed) - len(images.problems) - bar.n)
     return written
 
 
-def _decoded(items: Iterable[ImageItem], channels: int, failed: list[str]) -> Iterator[tuple[ImageItem, np.ndarray]]:
+def _decoded(items: Sequence[ImageItem], channels: int, failed: list[str]) -> Iterator[tuple[ImageItem, np.ndarray]]:
     """Each image, uint8 [C, H, W]; what is wrong with one that cannot be decoded is told and added to `failed`."""
+    is_only = len(items) == 1 and not failed  # then the error tells
     for item in items:
         try:
-            yield item, decode_item(item, channels=channels)
-        except UserError as error:
-            failed.append(str(error))
-            tqdm.write(f"left out: {error}")
+            yield item, decode(item.read(), channels=channels)
+        except (Undecodable, UserError) as error:
+            failed.append(f"{item.where} cannot be decoded: {error}" if isinstance(error, Undecodable) else str(error))
+            if not is_only:
+                tqdm.write(f"left out: {failed[-1]}")
 
 
 def _runs(
@@ -113,6 +132,15 @@ def _require_apart(images: ImageSet, out: Path) -> None:
     places = {item.path.resolve(): (out / names[item.name]).resolve() for item in images.items if item.path is not None}
     if out.resolve() == images.source.resolve() or any(path == place for path, place in places.items()):
         raise UserError(f"--output {shown(out)} holds the originals, which stay untouched; name another folder")
+
+
+def _require_folder(out: Path) -> None:
+    """Raises UserError where `out` could not be made or written, before anything is drawn."""
+    there = next(folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise UserError(f"--output {shown(out)} cannot be written: {shown(there)} is no folder; name another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"--output {shown(out)} cannot be written: permission denied; name another folder")
 
 
 def _without_output(images: ImageSet, out: Path) -> ImageSet:

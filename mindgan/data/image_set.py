@@ -16,7 +16,7 @@ OTHER_KIND, DOUBLE = "of another kind", "listed twice"
 PACKED, ALONE = "packed and not unpacked here", "XML without an image"
 
 SUFFIXES = (  # of files that mean to be images, also where they turn out not to be
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".mpo"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
 )
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")

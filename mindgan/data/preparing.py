@@ -7,7 +7,7 @@ from pathlib import Path
 from mindgan.data.findings import Rules
 from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.report import Report, whole_text
-from mindgan.data.validation import validate
+from mindgan.data.validation import preview, validate
 from mindgan.runtime import files
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
@@ -51,6 +51,11 @@ def validated_into(
     report = validate(images, run.validation / name, **asdict(rules), least=least)
     say(f"validation of {report.summary()}")
     return report
+
+
+def previewed_set(run: RunDirectory, images: ImageSet, name: str, rules: Rules) -> ImageSet:
+    """What `validated_into` would leave of a set, made when it is read: to compare before anything is replaced."""
+    return preview(images, run.validation / name, rules)
 
 
 def validated_set(

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from mindgan.data.image_set import ImageItem, ImageSet, shown
 from mindgan.data.image_source import list_images
@@ -28,7 +29,18 @@ class Domains:
     source_test: ImageSet | None = None
     target_test: ImageSet | None = None
     target_label: str | None = None
-    """The class of the target domain where two classes are the domains."""
+    """The class of the target domain, where two classes or two manifests of one class each are the domains."""
+
+
+@dataclass(frozen=True)
+class ToTranslate:
+    """The images of one domain, to be translated to the other."""
+
+    images: ImageSet
+    label: str | None
+    """The class of the other domain, as `Domains.target_label`."""
+    folder: Path
+    """What the images lie in, with those of the other domain where these are classes; a file for archives."""
 
 
 def find_domains(
@@ -56,7 +68,7 @@ def find_domains(
         _require_apart(images, target)
         for domain in (images, target):
             _require_one_domain(domain)
-        domains = _by_usage(images, target)
+        domains = replace(_by_usage(images, target), target_label=_own_label(target, images))
     for domain in (domains.source, domains.target):
         domain.require(MIN_IMAGES)
     shared = _require_different(domains.source, domains.target)
@@ -68,18 +80,95 @@ def find_domains(
     return domains
 
 
-def _split(images: ImageSet) -> Domains:
+def find_to_translate(
+    data_url: str | Path,
+    target_data_url: str | Path | None,
+    direction: Literal["AtoB", "BtoA"],
+    *,
+    say: Callable[[str], None] = print,
+) -> ToTranslate:
+    """The images that a trained network is to translate, listed, not decoded.
+
+    What a training takes for two domains, by the same options, is taken apart as there, and the images of the direction
+    are meant; other images, all in `data_url`, are what to translate. Images whose usage is that of tests are left out,
+    but where there are no others.
+
+    Args:
+        data_url: as of `find_domains`, or images of one kind.
+        target_data_url: as there.
+        direction: AtoB for images of the source domain, BtoA of the target domain.
+        say: gets a line on what was found.
+
+    Raises:
+        UserError: a path cannot be read, or there are no images.
+    """
+    images = list_images(data_url, option=SOURCE_OPTION)
+    labels: tuple[str | None, str | None] = None, None
+    folder = None
+    if target_data_url is not None:
+        target = list_images(target_data_url, option=TARGET_OPTION)
+        pair, labels = (images, target), (_own_label(images, target), _own_label(target, images))
+    elif parts := _of_parts(inner := _unwrapped(images)):
+        pair = parts[0], parts[1]
+    elif _is_of_two_classes(inner):
+        pair, labels, folder = _of_classes(inner), (inner.labels[0], inner.labels[1]), inner.source
+    else:
+        pair = images, images
+    place = ("AtoB", "BtoA").index(direction)
+    found = pair[place]
+    found.require(1)
+    chosen = found.select(lambda item: not _is_test(item)) if not all(map(_is_test, found.items)) else found
+    left_out = [f"{len(found) - len(chosen)} for tests left out"] if len(chosen) < len(found) else []
+    notes = "; ".join(filter(None, [*left_out, found.left_out()]))
+    say(f"to translate: {len(chosen)} images of {shown(chosen.source)}{f' ({notes})' if notes else ''}")
+    return ToTranslate(chosen, labels[1 - place], folder or chosen.source)
+
+
+def _own_label(images: ImageSet, others: ImageSet) -> str | None:
+    """The only class that a manifest says its images are of, where those of the other domain are not of it."""
+    is_only = len(images.labels) == 1 and not images.folders and all(item.label for item in images.items)
+    return images.labels[0] if is_only and images.labels[0] not in others.labels else None
+
+
+def _unwrapped(images: ImageSet) -> ImageSet:
+    """Without folders that hold nothing but the folder that is meant."""
+    while len(images.folders) == 1 and images.items and _of_parts(images) is None:
+        if any(item.label is None for item in images.items):
+            break
+        images = images.under(images.folders[0])
+    return images
+
+
+def _of_parts(images: ImageSet) -> list[ImageSet] | None:
+    """Those of `PARTS`, some perhaps empty; None where there is neither trainA nor trainB."""
     folders = _parts(images)
-    if {"trainA", "trainB"} & folders.keys():
-        source, target, *tests = (images.under(folders.get(name, name)) for name in PARTS)
+    return [images.under(folders.get(name, name)) for name in PARTS] if {"trainA", "trainB"} & folders.keys() else None
+
+
+def _is_of_two_classes(images: ImageSet) -> bool:
+    all_labelled = all(item.label is not None for item in images.items)
+    return len(images.labels) == 2 and all_labelled and not _are_splits(images)
+
+
+def _are_splits(images: ImageSet) -> bool:
+    return SPLITS.issuperset(label.casefold() for label in images.labels)
+
+
+def _of_classes(images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    first, second = (_of_label(images, label) for label in images.labels)
+    return first, second
+
+
+def _split(images: ImageSet) -> Domains:
+    images = _unwrapped(images)
+    if parts := _of_parts(images):
+        source, target, *tests = parts
         source_test, target_test = (test if len(test) else None for test in tests)
         return Domains(source, target, source_test, target_test)
     images.require(1)
-    if len(images.folders) == 1 and all(item.label is not None for item in images.items):
-        return _split(images.under(images.folders[0]))  # a folder that holds nothing but the folder that is meant
     if len(images.labels) != 2:
         raise UserError(_not_two(images))
-    if SPLITS.issuperset(label.casefold() for label in images.labels):
+    if _are_splits(images):
         raise UserError(
             f"{images.option} {shown(images.source)} holds {' and '.join(map(shown, images.labels))}, which are no "
             f"domains; name the folders trainA, trainB, testA and testB, or {LAYOUTS}"
@@ -89,8 +178,7 @@ def _split(images: ImageSet) -> Domains:
             f"{images.option} {shown(images.source)} holds {', '.join(map(shown, images.labels))}, but also images "
             f"without a class, such as {shown(unlabelled[0].name)}; move them into a class, or {LAYOUTS}"
         )
-    first, second = (_of_label(images, label) for label in images.labels)
-    return replace(_by_usage(first, second), target_label=images.labels[1])
+    return replace(_by_usage(*_of_classes(images)), target_label=images.labels[1])
 
 
 def _parts(images: ImageSet) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from mindgan.data.findings import Rules
+from mindgan.data.findings import Rules, judge
 from mindgan.data.image_set import ImageItem, ImageSet, Listing, XmlFile, shown
 from mindgan.data.image_source import read_file
 from mindgan.data.judging import DATA, Result, judged
@@ -57,7 +57,7 @@ def validate(
     journal = out_folder / JOURNAL
     before = _read_journal(journal)
     jsonl.keep_lines(journal, [_entry(row, its_rules) for its_rules, row in before])  # without a line that was torn
-    known = {row.name: row for its_rules, row in before if its_rules == asdict(rules)}
+    known = _known(before, rules)
     rows = []
     results = judged(images, rules, known, out_folder)
     for row in map_ahead(partial(_write, out_folder), results, num_threads=NUM_WRITERS):
@@ -71,6 +71,36 @@ def validate(
     files.write_atomically(out_folder / REPORT_TEXT, whole_text(report).encode())
     _require_left(images, report, least, out_folder)
     return report
+
+
+def preview(images: ImageSet, out_folder: Path, rules: Rules) -> ImageSet:
+    """The images that `validate` would leave in the work folder, by the same names; nothing is written.
+
+    What is not there from a former call is made again whenever it is read.
+
+    Raises:
+        UserError: the work folder cannot be read.
+    """
+    originals = {item.name: item for item in images.items}
+    listing = Listing()
+    for row, made in judged(images, rules, _known(_read_journal(out_folder / JOURNAL), rules), out_folder):
+        if row.output is None:
+            continue
+        original = originals[row.name]
+        item = _output_item(original, row, out_folder)
+        if made:
+            item = replace(item, where=original.where, path=original.path, reader=partial(_made, original, rules))
+        listing.items.append(item)
+    return listing.finish(images.option, out_folder / DATA)
+
+
+def _made(item: ImageItem, rules: Rules) -> bytes:
+    return judge(item.read(), item.name, rules).data
+
+
+def _known(before: list[tuple[dict, Row]], rules: Rules) -> dict[str, Row]:
+    """What former calls with the same rules have done, by the names of the originals."""
+    return {row.name: row for its_rules, row in before if its_rules == asdict(rules)}
 
 
 def _write(out_folder: Path, result: Result) -> Row:

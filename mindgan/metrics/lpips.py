@@ -83,11 +83,10 @@ def _linear(layer: int) -> str:
     return f"lin{layer}.model.1.weight"
 
 
-def with_lpips(network: FeatureNetwork, alexnet: Path, linear: Path) -> FeatureNetwork:
-    """The same network for features, with LPIPS for perceptual distances.
+def load_lpips(alexnet: Path, linear: Path) -> Lpips:
+    """LPIPS with its published weights.
 
     Args:
-        network: its `distances` are replaced.
         alexnet: torchvision's ``alexnet-owt-*.pth``.
         linear: ``alex.pth`` of version 0.1, of a few kilobytes.
 
@@ -100,7 +99,12 @@ def with_lpips(network: FeatureNetwork, alexnet: Path, linear: Path) -> FeatureN
         _require(alexnet, weights[0], f"features.{place}.bias", shape[:1])
     for layer, (_, shape, *_) in enumerate(_CONVOLUTIONS):
         _require(linear, weights[1], _linear(layer), (1, shape[0], 1, 1))
-    return replace(network, distances=Lpips(*weights).distances, distance_name=NAME)
+    return Lpips(*weights)
+
+
+def with_lpips(network: FeatureNetwork, lpips: Lpips) -> FeatureNetwork:
+    """The same network for features, with LPIPS in place of its perceptual distances."""
+    return replace(network, distances=lpips.distances, distance_name=NAME)
 
 
 def _require(path: Path, weights: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> None:

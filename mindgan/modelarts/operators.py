@@ -9,13 +9,11 @@ import numpy as np
 
 from mindgan.cyclegan import prepare
 from mindgan.cyclegan import recipe as cyclegan_recipe
-from mindgan.cyclegan.checkpoints import Direction
 from mindgan.cyclegan.config import CycleGanConfig
 from mindgan.cyclegan.translate import Translator, load_translator
 from mindgan.data.decode import decode_item
 from mindgan.data.image_set import ImageSet
-from mindgan.data.image_source import list_images
-from mindgan.data.unpaired import SOURCE_OPTION
+from mindgan.data.unpaired import ToTranslate, find_to_translate
 from mindgan.modelarts.manifest import sample, write_manifest
 from mindgan.render.grids import picture, save_jpeg
 from mindgan.runtime import device, files
@@ -37,8 +35,7 @@ def cyclegan(config: CycleGanConfig) -> bool:
     with Console() as console:
         run = RunDirectory(config.train_url)
         if config.predict:
-            source, translator = _to_predict(config, run, console)
-            label = None
+            source, label, translator = _to_predict(config, run, console)
         else:
             domains = cyclegan_recipe.train(config, console)
             if domains is None:
@@ -50,31 +47,38 @@ def cyclegan(config: CycleGanConfig) -> bool:
         return True
 
 
-def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> tuple[ImageSet, Translator]:
+def _to_predict(config: CycleGanConfig, run: RunDirectory, console: Console) -> tuple[ImageSet, str | None, Translator]:
     run.check()
     device.configure(config.device_target, config.mode)
     translator = load_translator("--resume", config.resume, config.direction)  # what is wrong with it comes first
-    if config.data_url is None:
-        domains = prepare.find(config, say=console.say)
-        images = domains.source if config.direction == "AtoB" else domains.target
-    else:
-        images = _of_direction(list_images(config.data_url, option=SOURCE_OPTION), config.direction)
-    images.require(1)
+    found = _found(config, console)
+    translator.require_size(_size(config, translator))
     if config.data_url is not None:
-        prepare.require_set_apart(run, images)
+        prepare.require_set_apart(run, found.images, found.folder)
     run.create()
     console.log_to(run.log)
     run.remove_parts()
+    images = found.images
     if config.do_validation and config.data_url is not None:
         images = prepare.validated_source(config, run, images, say=console.say)
-    return images, translator
+    return images, found.label, translator
 
 
-def _of_direction(images: ImageSet, direction: Direction) -> ImageSet:
-    """Of a folder of both domains the one that is translated; otherwise all."""
-    part = {"AtoB": "traina", "BtoA": "trainb"}[direction]
-    folders = [folder for folder in images.folders if folder.casefold() == part]
-    return images.under(folders[0]) if folders else images
+def _found(config: CycleGanConfig, console: Console) -> ToTranslate:
+    if config.data_url is not None:
+        return find_to_translate(config.data_url, config.target_data_url, config.direction, say=console.say)
+    domains = prepare.find(config, say=console.say)
+    images = domains.source if config.direction == "AtoB" else domains.target
+    return ToTranslate(images, None, images.source)
+
+
+def _size(config: CycleGanConfig, translator: Translator) -> tuple[int, int]:
+    """(height, width) of the translations: of a prediction, the network's own where another is not asked for."""
+    is_known = min(translator.size) > 0
+    is_asked_for = config.size != (CycleGanConfig.image_height, CycleGanConfig.image_width)
+    if is_known and (not translator.is_free or (config.predict and not is_asked_for)):
+        return translator.size
+    return config.size
 
 
 def _translate_all(
@@ -89,11 +93,10 @@ def _translate_all(
 
     An image is labelled with the class `label` that it now is of or, where there is none, with its own.
     """
-    size = config.size if translator.is_free else translator.size
-    translator.require_size(size)
+    size = _size(config, translator)
     _begin(run, _mark(translator, images, size, config))
     num_batches = -(-len(images) // config.batch_size)
-    console.say(f"translating {len(images)} images into {run.data}")
+    console.say(f"translating {len(images)} images at {size[0]}x{size[1]} px into {run.data}")
     console.start_bar(num_batches, 0)
     rows = []
     for batch in range(num_batches):

@@ -4,14 +4,19 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from mindgan.runtime.errors import UserError
 
 MAX_NAME_BYTES = 200  # 255 is what most systems allow
+SCRATCH_PREFIX, IN_USE = "mindgan-", ".in-use"
+ABANDONED_SECONDS = 60
 PART_PREFIX = ".mindgan-part-"  # begins the name of every file that is not whole yet
 
 
@@ -80,16 +85,39 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A temporary folder, removed at the end of the block.
+    """A temporary folder, removed at the end of the block; of a process that was killed, by the next call.
 
     Raises:
         UserError: an OSError left the block, which is about no other files than those in the folder.
     """
+    _remove_abandoned(Path(tempfile.gettempdir()))
     try:
-        with tempfile.TemporaryDirectory(prefix="mindgan-") as folder:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as folder, open(Path(folder) / IN_USE, "w") as lock:
+            _lock(lock)
             yield Path(folder)
     except OSError as error:
         raise UserError(explain(error, Path("the folder of temporary files (TMPDIR)"))) from error
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes scratch folders whose process was killed, which therefore nobody holds a lock in any more."""
+    for held in folder.glob(f"{SCRATCH_PREFIX}*/{IN_USE}"):
+        with suppress(OSError):  # such as of another user
+            is_new = time.time() - held.stat().st_mtime < ABANDONED_SECONDS  # whoever made it may be about to lock it
+            with open(held, "r+") as lock:
+                if not is_new and _lock(lock):
+                    shutil.rmtree(held.parent, ignore_errors=True)
+
+
+def _lock(file: TextIO) -> bool:
+    """Whether it was locked for this process: not where another holds it, or where there are no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows, or a file system without locks
+        return False
+    return True
 
 
 def write_json(path: Path, value: object) -> None:

@@ -34,7 +34,8 @@ class RunDirectory:
 
     Of StyleGAN2::
 
-        model/               network-snapshot-000012.ckpt, after 12 kimg, and the average generator as .mindir
+        model/               network-snapshot-000012.ckpt, after 12 kimg, and of the average generator StyleGan.mindir,
+                             StyleGan_mapping.mindir and StyleGan_synthesis.mindir
         samples/             reals.png, fakes_init.png and fakes000012.png: grids of one set of latents
         Data/                StyleGan_cat_0.jpg: new image 0 of a class
     """
@@ -50,6 +51,7 @@ class RunDirectory:
         self.checkpoints = self.root / "checkpoints"
         self.model = self.root / "model"
         self.mindir = self.model / "Generator.mindir"
+        self.stylegan_mindir = self.model / "StyleGan.mindir"
         self.validation = self.root / "validation"
         self.validation_report = self.validation / "report.txt"
         self.sample_rows = self.root / "samples"
@@ -79,8 +81,7 @@ class RunDirectory:
             UserError: it cannot be made or written.
         """
         try:
-            for folder in (self.root, self.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"--train_url {self.root} cannot be written: {error.strerror}; name another folder"
@@ -145,6 +146,14 @@ class RunDirectory:
     def translated(self, batch: int, index: int) -> Path:
         """Image `index` of a batch, translated after the training."""
         return self.data / f"CYcleGan_{batch}_{index}.jpg"
+
+    def generated(self, class_name: str | None, index: int, suffix: str) -> Path:
+        """New image `index` of a class, or of all without classes; the suffix is ``.jpg`` or ``.png``."""
+        return self.data / f"StyleGan_{'' if class_name is None else f'{class_name}_'}{index}{suffix}"
+
+    def all_generated(self) -> list[Path]:
+        """The new images there are, of whatever suffix."""
+        return list(self.data.glob("StyleGan_*.*")) if self.data.is_dir() else []
 
     def network(self, name: str, epoch: int) -> Path:
         """The checkpoint of one network, such as ``Generator``, after `epoch`."""

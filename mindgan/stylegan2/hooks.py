@@ -92,6 +92,8 @@ class Ticks(Hook):
     def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
         self._time(epoch, seconds, state)
         self._settle()
+
+    def on_stopped_early(self, state: TrainState) -> None:
         self.console.stop_bar()
         self.console.say(f"stopped after {state.nimg} images; the same command goes on from here")
 

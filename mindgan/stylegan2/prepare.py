@@ -10,10 +10,10 @@ from mindgan.data.digit_domains import SIDE_PX, SOURCE_NAME
 from mindgan.data.findings import Rules
 from mindgan.data.fitting import FitCounts
 from mindgan.data.image_set import ImageSet
-from mindgan.data.labelled import LabelledImages, few_images_warning, list_labelled, require_enough
-from mindgan.data.labels import one_hot
+from mindgan.data.labelled import LabelledImages, few_images_warning, list_labelled, require_enough, subset_rows
+from mindgan.data.labels import find_labels, one_hot
 from mindgan.data.mnist import embedded_digits
-from mindgan.data.preparing import require_set_apart, validated_set
+from mindgan.data.preparing import previewed_set, require_set_apart, validated_set
 from mindgan.data.unpaired import MIN_IMAGES
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
@@ -36,8 +36,15 @@ def find(config: StyleGanConfig, run: RunDirectory, *, say: Say) -> ImageSet | N
         return None
     images = list_labelled(config.data_url, cond=config.cond, say=say)
     require_set_apart(run, images, user_path(labelled.OPTION, config.data_url))
+    if config.subset:
+        subset_rows(len(images), config.subset, config.seed)
+    find_labels(images, cond=config.cond, say=_silently)  # what is wrong with them is said before anything is written
     require_enough(config.subset or len(images), config.batch_size)
     return images
+
+
+def _silently(line: str) -> None:
+    """What is found is told as the images are loaded, when validation has left some out."""
 
 
 def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, say: Say) -> LabelledImages:
@@ -46,12 +53,34 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
     Raises:
         UserError: an image cannot be read, too few are left, or the folder cannot be written.
     """
+    if images is not None and config.do_validation:
+        images = validated_set(run, images, WORK_FOLDER, _rules(config), least=MIN_IMAGES, say=say)
+    data = _read(config, images, run.validation, say)
+    require_enough(len(data.images), config.batch_size)
+    if warning := few_images_warning(len(data.images)):
+        say(warning)
+    return data
+
+
+def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> LabelledImages:
+    """What `load` would give, in memory and without a word: nothing is written.
+
+    Raises:
+        UserError: an image cannot be read, or too few are left.
+    """
+    if images is not None and config.do_validation:
+        images = previewed_set(run, images, WORK_FOLDER, _rules(config))
+    return _read(config, images, None, _silently)
+
+
+def _rules(config: StyleGanConfig) -> Rules:
+    return Rules(config.image_channel, config.image_max_width, config.image_max_height)
+
+
+def _read(config: StyleGanConfig, images: ImageSet | None, work_folder: Path | None, say: Say) -> LabelledImages:
     if images is None:
         data = digits(config)
     else:
-        if config.do_validation:
-            rules = Rules(config.image_channel, config.image_max_width, config.image_max_height)
-            images = validated_set(run, images, WORK_FOLDER, rules, least=MIN_IMAGES, say=say)
         data = labelled.load(
             images,
             channels=config.image_channel,
@@ -60,12 +89,9 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
             resize_filter=config.resize_filter,
             subset=config.subset or None,
             seed=config.seed,
-            work_folder=run.validation,
+            work_folder=work_folder,
             say=say,
         )
-    require_enough(len(data.images), config.batch_size)
-    if warning := few_images_warning(len(data.images)):
-        say(warning)
     return data.mirror() if config.mirror else data
 
 

@@ -51,6 +51,9 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     run.create()  # only now: whatever is wrong with the data leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
+    if run.states():  # before validation replaces the images of a run of something else
+        checkpoint.require_same_run(run, _settings(config))
+        checkpoint.require_same_run(run, _about(config, prepare.preview(config, run, found)))
     data = prepare.load(config, run, found, say=console.say)
     state = make_state(config, data.num_classes)
     state.about = _about(config, data)
@@ -154,4 +157,8 @@ def save_snapshot(run: RunDirectory, config: StyleGanConfig, state: TrainState, 
 
 def _about(config: StyleGanConfig, data: LabelledImages) -> dict[str, str]:
     """What a run is of; it may go on with other values of the rest."""
-    return {**{f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}, "data of SHA-256": data.digest}
+    return {**_settings(config), "data of SHA-256": data.digest}
+
+
+def _settings(config: StyleGanConfig) -> dict[str, str]:
+    return {f"--{name}": str(getattr(config, name)) for name in FIXED_BY_RUN}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import mindspore as ms
@@ -17,6 +18,7 @@ from mindgan.runtime.files import scratch_folder, write_atomically
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training.state import TrainState
 
+HEADER_ALIGNMENT = 8  # bytes: its writer pads with spaces, so that the numbers behind lie where their types want them
 KEEP_STATES = 2  # the newest, and one more should the newest turn out damaged
 
 
@@ -29,8 +31,16 @@ def save_state(run: RunDirectory, state: TrainState) -> None:
     arrays = state.arrays()
     about = json.dumps(state.about)
     metadata = {"nimg": str(state.nimg), "about": about, "sha256": digest(arrays, state.nimg, about)}
-    write_atomically(run.state(state.nimg), safetensors_numpy.save(arrays, metadata))
+    write_atomically(run.state(state.nimg), _in_order(safetensors_numpy.save(arrays, metadata)))
     run.keep_states(KEEP_STATES)
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with the names of its header sorted, which its writer puts in another order every time."""
+    header = json.loads(content[8 : (start := 8 + int.from_bytes(content[:8], "little"))])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % HEADER_ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def read_state(path: Path) -> tuple[dict[str, np.ndarray], int, dict[str, str]]:
@@ -49,6 +59,14 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], int, dict[str, str]]:
     if sha256 != digest(arrays, nimg, about):
         raise ValueError(f"{path.name} is damaged: its checksum does not match")
     return arrays, nimg, json.loads(about)
+
+
+def require_same_run(run: RunDirectory, about: dict[str, str]) -> None:
+    """Raises UserError where the newest whole state of a run is of something else; without a state nothing is said."""
+    for _, path in reversed(run.states()):
+        with suppress(ValueError):  # a damaged one; `restore_newest` tells
+            _check_about(run, read_state(path)[2], about)
+            return
 
 
 def restore_newest(run: RunDirectory, state: TrainState, *, say: Callable[[str], None]) -> bool:

@@ -43,7 +43,8 @@ class Tell(Hook):
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
         self.console.say(f"time of epoch {epoch + 1} is {seconds:.2f}s")
 
-    def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
+    def on_stopped_early(self, state: TrainState) -> None:
+        epoch = state.nimg // self.schedule.nimg_per_epoch
         self.console.stop_bar()
         self.console.say(f"stopped in epoch {epoch} after {state.nimg} images; the same command goes on from here")
 

@@ -68,6 +68,9 @@ class Hook:
     def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
         """After the last step before an early stop, in the middle of `epoch`."""
 
+    def on_stopped_early(self, state: TrainState) -> None:
+        """After an early stop, in the middle of an epoch or between two, when all is saved."""
+
     def on_stop(self, state: TrainState) -> None:
         """At the end, however it came."""
 
@@ -119,8 +122,10 @@ def _steps(
         elif stop_requested.is_set():
             for hook in hooks:
                 hook.on_interrupt(epoch, time.perf_counter() - epoch_start, state)
-        if stop_requested.is_set():
-            return state.nimg >= schedule.total_nimg
+        if stop_requested.is_set() and state.nimg < schedule.total_nimg:
+            for hook in hooks:
+                hook.on_stopped_early(state)
+            return False
     return True
 
 

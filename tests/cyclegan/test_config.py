@@ -71,7 +71,8 @@ WRONG = {
     "--image_height 0": ["--image_height 0 is too small", "32"],
     "--image_width -256": ["--image_width -256 is too small", "32"],
     "--image_height 16": ["--image_height 16 is too small", "32"],
-    "--image_height 8192": ["--image_height 8192 is too large", "4096"],
+    "--image_height 24": ["--image_height 24 is too small for these networks; use 32"],
+    "--image_height 8192": ["--image_height 8192 is too large; use 4096"],
     "--image_width 64 --generator unet_128": ["--image_width 64 is too small", "128"],
     "--num_layers 12": ["--num_layers 12 is too many"],
     "--discriminator pixel --image_height 4": ["--image_height 4 is too small", "8"],
@@ -91,6 +92,7 @@ WRONG = {
     "--decay_epochs 101": ["--decay_epochs 101", "--max_epoch 100"],
     "--seed -1": ["--seed -1", "from 0"],
     "--predict True": ["--predict True needs --resume"],
+    "--predict True --resume empty": ["--predict True needs --resume"],
     "--image_height many": ["'many' is no whole number"],
     "--predict maybe": ["maybe", "True", "False"],
     "--lr_policy square": ["square", "cosine"],
@@ -118,3 +120,14 @@ def test_a_target_without_a_source_is_told(capsys):
 @pytest.mark.parametrize("height", [32, 64, 4096])
 def test_rectangles_of_powers_of_two_do(height):
     assert CycleGanConfig(image_height=height, image_width=128).size == (height, 128)
+
+
+@pytest.mark.parametrize("word", ["empty", "Empty", ""])
+def test_the_word_empty_names_no_checkpoint(word):
+    """ModelArts' job passes its defaults as they are documented."""
+    config = CycleGanConfig(resume=word)
+    assert (config.resume, config.settings()["resume"]) == ("", "")
+
+
+def test_a_prediction_takes_sizes_that_discriminators_do_not():
+    assert CycleGanConfig(predict=True, resume="a.ckpt", image_height=8, image_width=16).size == (8, 16)

@@ -93,3 +93,14 @@ def test_wrong_sources_are_one_line(arguments, said, capsys, tmp_path, monkeypat
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(value, tmp_path, monkeypatch):
+    arrays = to_torch(UnetGenerator(1, ngf=2, num_down=7))
+    name = sorted(arrays)[3]
+    arrays[name].flat[1] = value
+    monkeypatch.setattr("mindgan.cyclegan.importing.read_state_dict", lambda path: arrays)
+    with pytest.raises(UserError, match=rf"a\.pth holds NaN or infinite numbers, first in {name}; import"):
+        import_networks({"G_A": tmp_path / "a.pth"}, tmp_path / "a.ckpt")
+    assert not (tmp_path / "a.ckpt").exists()

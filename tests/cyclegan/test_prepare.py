@@ -26,6 +26,7 @@ BAD_INPUTS = (
     "the same folder",
     "nothing valid",
     "nothing whole",
+    "nothing whole and no validation",
     "no such folder",
     "a broken link",
     "a loop",
@@ -60,6 +61,10 @@ def bad_inputs(folder):
         "the same folder": ([good, good], "are the same"),
         "nothing valid": ([good, folder / "bombs"], "--target_data_url .* nothing is left"),
         "nothing whole": ([folder / "broken", good], "--data_url .* nothing is left"),
+        "nothing whole and no validation": (
+            [good, folder / "broken", "--do_validation", "False"],
+            "--target_data_url .*broken: not one of its images is whole",
+        ),
         "no such folder": ([good, folder / "nowhere"], "nowhere cannot be read: it does not exist"),
         "a broken link": ([folder / "gone", good], "a broken symbolic link"),
         "a loop": ([folder / "loop", good], "holds no images .*again: a symbolic link to a folder that it lies in"),

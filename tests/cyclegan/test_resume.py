@@ -173,6 +173,7 @@ def test_a_state_of_another_run_is_not_taken_for_the_checkpoints(folder):
 def test_nothing_left_to_train_is_told(folder, tmp_path, capsys):
     code = train_tiny(*data(folder), *THREE_EPOCHS, "--resume", ckpt(folder, 3), "--train_url", tmp_path / "more")
     assert "has 3 epochs behind it; use --max_epoch 4 or more" in failing(code, capsys)
+    assert not (tmp_path / "more").exists()
 
 
 def test_of_other_settings_the_networks_are_taken(folder):
@@ -189,13 +190,16 @@ def test_of_other_settings_the_networks_are_taken(folder):
             np.testing.assert_array_equal(parameter.asnumpy(), saved.arrays[parameter.name])
 
 
-def test_of_other_sizes_the_tensor_is_named(folder, tmp_path, capsys):
+def test_of_other_sizes_the_option_is_named_and_nothing_is_left(folder, tmp_path, capsys):
     arguments = [*data(folder), "--resume", ckpt(folder, 3), "--train_url", tmp_path / "more"]
-    said = failing(train_tiny(*arguments, "--ngf", "4"), capsys)
-    assert "of other sizes: G_A.gain" in said
-    assert "(2,)" in said
-    assert "(4,)" in said
-    assert "scale" in failing(train_tiny(*arguments, "--image_channel", "1"), capsys)
+    for other, message in (
+        (["--ngf", "4"], "is of --ngf 2, not 4; use --ngf 2"),
+        (["--image_channel", "1"], "is of --image_channel 3, not 1; use --image_channel 3"),
+        (["--num_blocks", "2"], "is of --num_blocks 1, not 2; use --num_blocks 1"),
+        (["--discriminator", "pixel"], "does not hold D_A."),
+    ):
+        assert message in failing(train_tiny(*arguments, *other), capsys)
+        assert not (tmp_path / "more").exists()
 
 
 def test_a_run_may_be_named_instead_of_its_checkpoint(folder):

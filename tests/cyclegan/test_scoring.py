@@ -1,6 +1,7 @@
 """`mindgan metrics cyclegan`: what is measured on which images, and what it says."""
 
 import json
+import os
 import shutil
 from functools import partial
 
@@ -45,6 +46,8 @@ def test_a_run_without_test_images_is_measured_on_its_own(score, capsys):
     assert "retrieval accuracy" not in said
     for label in ("FID", "KID", "cycle error, of 2", "identity error, of 2"):
         assert f"\n{label:<28}" in said
+    assert said.splitlines()[-1] == "6 lines of losses are too few to judge the curves by; 20 are needed"
+    assert "no known failure" not in said
 
 
 def test_other_test_images_pair_by_name(score, tmp_path, capsys):
@@ -92,3 +95,56 @@ def test_what_is_no_run_is_told(tmp_path, capsys):
     (tmp_path / "config.json").write_text(json.dumps(config))
     said = failing(run_here("metrics", "cyclegan", "--source", tmp_path), capsys)
     assert "no run of CycleGAN" in said
+
+
+def settle(folder, **named):
+    """Has config.json of a run name other places for the images: `named`, by the keys of its parts."""
+    config = json.loads((folder / "config.json").read_text())
+    for part, values in named.items():
+        config[part] |= values
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_from_another_folder_the_images_of_the_run_are_found(score, folder, tmp_path, monkeypatch):
+    """The options may have been relative paths; config.json has them whole too."""
+    monkeypatch.chdir(tmp_path)
+    settle(tmp_path / "run", settings={"data_url": "domain A", "target_data_url": "domain B"})
+    assert score()[0] == 0
+
+
+def test_where_the_images_of_the_run_are_gone_the_way_out_is_told(score, folder, tmp_path, capsys):
+    moved = {"data_url": str(tmp_path / "gone"), "target_data_url": str(tmp_path / "gone too")}
+    settle(tmp_path / "run", run=moved)
+    said = failing(score()[0], capsys)
+    assert "run/config.json names the images of the run: --data_url " in said
+    assert "if they were moved name them with --data_url" in said
+    code, _ = score("--data_url", folder / "domain A", "--target_data_url", folder / "domain B")
+    assert code == 0
+    assert "the images of the run are gone (" in capsys.readouterr().out
+
+
+def test_images_that_the_validation_dropped_are_passed_over(score, folder, tmp_path, capsys):
+    for name in ("A", "B"):
+        shutil.copytree(folder / f"domain {name}", tmp_path / name)
+    (tmp_path / "A" / "0 broken.png").write_bytes(b"no image")
+    settle(tmp_path / "run", run={"data_url": str(tmp_path / "A"), "target_data_url": str(tmp_path / "B")})
+    code, path = score()
+    assert code == 0
+    said = capsys.readouterr().out
+    assert said.count("broken.png") == 1
+    assert f"1 of {tmp_path}/A passed over; the first: {tmp_path}/A/0 broken.png cannot be decoded" in said
+    assert json.loads(path.read_bytes())["AtoB"]["num_source"] == NUM_SOURCE
+    for image in (tmp_path / "A").iterdir():
+        image.write_bytes(b"no image" + os.urandom(4))
+    assert f"{tmp_path}/A: not one of its images is whole" in failing(score()[0], capsys)
+
+
+def test_weights_of_lpips_are_read_before_anything_is_trained(score, monkeypatch, capsys):
+    monkeypatch.setattr(scoring, "domain_network", lambda *args, **named: pytest.fail("trained"))
+    assert "nowhere.pth" in failing(score("--lpips", "nowhere.pth", "alex.pth")[0], capsys)
+
+
+def test_the_verdict_of_a_run(tmp_path):
+    (tmp_path / "stats.jsonl").write_text("".join(f'{{"nimg": {nimg}, "epoch": 0, "step": 0}}\n' for nimg in range(20)))
+    assert scoring.verdict(str(tmp_path), []) == "no known failure shows"
+    assert scoring.verdict(str(tmp_path), ["AtoB: a", "BtoA: b"]) == "warning: AtoB: a\nwarning: BtoA: b"

@@ -12,7 +12,7 @@ from mindspore import Tensor
 from PIL import Image
 
 from mindgan.cyclegan import checkpoints, translate
-from mindgan.cyclegan.checkpoints import Architecture
+from mindgan.cyclegan.checkpoints import Architecture, mindir_texts
 from mindgan.cyclegan.config import CycleGanConfig
 from mindgan.cyclegan.networks import ResnetGenerator
 from mindgan.cyclegan.translate import Translator, load_translator
@@ -43,7 +43,7 @@ def run(networks, tmp_path_factory):
     """The folder of a run, as far as translating looks at it."""
     root = tmp_path_factory.mktemp("a run")
     checkpoints.save(root / "model" / "CYcleGan_epoch_3.ckpt", networks, Architecture.of(CONFIG))
-    mindir = _exported(networks["G_A"], "mindir", (1, 3, *CONFIG.size))
+    mindir = _exported(networks["G_A"], "mindir", ((1, 3, *CONFIG.size),))
     (root / "model" / "CYcleGan_epoch_3.mindir").write_bytes(mindir)
     return root
 
@@ -163,8 +163,8 @@ def test_a_mindir_file_of_another_kind_is_told(tmp_path):
 
     device.configure("CPU", "graph")
     files = {
-        "latents.mindir": _exported(nn.Dense(4, 3), "mindir", (1, 4)),
-        "several.mindir": _exported(nn.ReLU(), "mindir", (2, 3, 8, 8)),
+        "latents.mindir": _exported(nn.Dense(4, 3), "mindir", ((1, 4),)),
+        "several.mindir": _exported(nn.ReLU(), "mindir", ((2, 3, 8, 8),)),
     }
     device.configure("CPU", "pynative")
     write(tmp_path, files)
@@ -194,10 +194,12 @@ def test_names_formats_and_sizes_stay(run, networks, tmp_path):
         "grey.png": encoded(pixels(5, channels=1)),
     }
     write(tmp_path / "in", {**images, "notes.txt": b"text", "broken.png": b"\x89PNG\r\n\x1a\n and no more"})
+    (tmp_path / "in" / "gone.png").symlink_to(tmp_path / "nowhere")
     written, said = translated(run, tmp_path / "in", tmp_path / "out")
     assert written == sorted([*(images.keys() - {"c.webp"}), "c.webp.png"])
+    assert said[0] == "left out: gone.png: a broken symbolic link"
     assert "5 images translated" in said[-1]
-    assert "1 left out" in said[-1]
+    assert "2 left out" in said[-1]
     name = 'a photo\'s "ü" 猫.png'
     kind, drawn = opened(tmp_path / "out" / name)
     assert kind == "PNG"
@@ -267,12 +269,12 @@ def test_nothing_to_translate_is_told(run, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_cannot_be_written_is_told(run, tmp_path):
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_drawn(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Translator, "draw_all", lambda *args: pytest.fail("drawn"))
     write(tmp_path, {"1.png": encoded(pixels(1)), "file": b""})
-    with pytest.raises(UserError, match=r"file.* cannot be written"):
-        translated(run, tmp_path / "1.png", tmp_path / "file")
-    with pytest.raises(UserError, match=r"file.* cannot be written"):
-        translated(run, tmp_path / "1.png", tmp_path / "file" / "out")
+    for out in ("file", "file/out"):
+        with pytest.raises(UserError, match=r"file.* cannot be written: .*file is no folder; name another"):
+            translated(run, tmp_path / "1.png", tmp_path / out)
 
 
 def test_many_images_of_one_size_are_drawn_compiled_and_equal(monkeypatch):
@@ -332,3 +334,51 @@ def test_names_that_would_meet_are_kept_apart(run, tmp_path):
     written, _ = translated(run, tmp_path / "in", tmp_path / "out")
     assert written == ["a.webp.png", "a.webp.png.png"]
     assert opened(tmp_path / "out" / "a.webp.png")[1].shape == pixels(2).transpose(2, 0, 1).shape
+
+
+@pytest.fixture(scope="module")
+def told(networks, tmp_path_factory):
+    """A file of each direction as a training and `mindgan export` make them: of any size, and telling what it is of."""
+    folder = tmp_path_factory.mktemp("files")
+    device.configure("CPU", "graph")
+    for direction, name in (("AtoB", "G_A"), ("BtoA", "G_B")):
+        texts = mindir_texts(Architecture.of(CONFIG), direction)
+        content = _exported(networks[name], "mindir", ((None, 3, None, None),), texts)
+        (folder / f"{name}.MINDIR").write_bytes(content)
+    device.configure("CPU", "pynative")
+    return folder
+
+
+@pytest.mark.parametrize(("height", "width", "tile"), [(16, 32, 64), (40, 64, 16), (41, 17, 8)])
+@pytest.mark.parametrize(("direction", "name"), [("AtoB", "G_A"), ("BtoA", "G_B")])
+def test_a_mindir_file_that_tells_its_layers_draws_as_the_network(told, networks, direction, name, height, width, tile):
+    """In tiles too, whatever capitals it ends in; its direction is in the file, not in the name."""
+    translator = load_translator("--network", str(told / f"{name}.MINDIR"), direction)
+    assert (translator.size, translator.multiple, translator.is_free) == ((16, 32), 4, True)
+    assert translator.warning((height, width), tile) is None
+    image = picture(height, width)
+    rows, columns = (_mirrored(side, -(-side // 4) * 4) for side in (height, width))
+    expected = directly(networks[name], image[:, rows][:, :, columns])[:, :height, :width]
+    assert np.abs(translator.draw(image, tile) - expected).max() <= 1
+    with pytest.raises(UserError, match=f"holds the generator of --direction {direction}"):
+        load_translator("--network", str(told / f"{name}.MINDIR"), "BtoA" if direction == "AtoB" else "AtoB")
+
+
+def test_tiles_of_a_mindir_file_that_tells_nothing_are_warned_of_once(run, tmp_path):
+    images = {f"{index}.png": encoded(pixels(index, *size)) for index, size in enumerate([(16, 32), (40, 50), (20, 8)])}
+    write(tmp_path / "in", images)
+    _, said = translated(run / "model" / "CYcleGan_epoch_3.mindir", tmp_path / "in", tmp_path / "out")
+    assert [line.startswith("warning: ") for line in said] == [True, False]
+    assert "above 16x32 px may differ in colour and contrast; name the run or its .ckpt instead" in said[0]
+    assert translated(run, tmp_path / "in", tmp_path / "out")[1][0].startswith("3 images")
+
+
+def test_one_image_is_one_and_a_bad_one_is_told_once(run, tmp_path, capsys):
+    write(tmp_path, {"1.png": encoded(pixels(1)), "bad.jpg": b"no image", "m.mpo": encoded(pixels(2), "JPEG")})
+    assert translated(run, tmp_path / "1.png", tmp_path / "out")[1][-1].startswith("1 image translated")
+    assert translated(run, tmp_path / "m.mpo", tmp_path / "out")[0] == ["m.mpo.png"]
+    capsys.readouterr()
+    message = r"^--input .*bad\.jpg: .*bad\.jpg cannot be decoded: no image of a known format$"
+    with pytest.raises(UserError, match=message):
+        translated(run, tmp_path / "bad.jpg", tmp_path / "out")
+    assert capsys.readouterr().out == ""

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import encoded, pixels, some, write
+from image_files import encoded, names, pixels, some, write
 from record_files import image_example, write_records
 
 from mindgan.data.findings import Rules
 from mindgan.data.image_set import ImageSet
 from mindgan.data.labelled import LabelledImages, list_labelled, load
-from mindgan.data.preparing import require_set_apart, validated_set
+from mindgan.data.preparing import previewed_set, require_set_apart, validated_set
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
 
@@ -105,3 +105,24 @@ def test_a_run_is_no_part_of_its_images(tmp_path: Path) -> None:
     path = write(tmp_path, {"set.manifest": rows.encode()}) / "set.manifest"
     with pytest.raises(UserError, match="which this run would replace; name another --train_url"):
         require_set_apart(run, found(path))
+
+
+def test_a_preview_is_what_validation_leaves_and_writes_nothing(tmp_path: Path) -> None:
+    run, rules = RunDirectory(tmp_path / "run"), Rules(3)
+    grey, webp = encoded(pixels(8, channels=1)), encoded(pixels(9), "WEBP")
+    contents = {**some(2, folder="cat/"), "cat/grey.png": grey, "dog/a.webp": webp, "dog/x.png": b"broken"}
+    images = found(write(tmp_path / "in", contents))
+    before = previewed_set(run, images, "images", rules)
+    first = {item.name: item.read() for item in before.items}
+    assert not run.root.exists()
+    left = validated_set(run, images, "images", rules, least=2, say=lambda line: None)
+    assert names(before) == names(left) == ["cat/000.png", "cat/001.png", "cat/grey_checked.png", "dog/a_checked.jpg"]
+    assert first == {item.name: item.read() for item in left.items}
+    assert [item.label for item in before.items] == [item.label for item in left.items]
+    written = {path: path.read_bytes() for path in run.root.rglob("*") if path.is_file()}
+    write(tmp_path / "in", {"cat/000.png": encoded(pixels(77)), "dog/b.png": encoded(pixels(78))})
+    after = previewed_set(run, found(tmp_path / "in"), "images", rules)  # of which some are there, and others are not
+    assert names(after) == [*names(left), "dog/b.png"]
+    changed = {item.name for item in after.items if first.get(item.name) != item.read()}
+    assert changed == {"cat/000.png", "dog/b.png"}
+    assert written == {path: path.read_bytes() for path in run.root.rglob("*") if path.is_file()}

@@ -3,11 +3,12 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from image_files import some, write, write_zip
 
-from mindgan.data.unpaired import Domains, find_domains
+from mindgan.data.unpaired import Domains, ToTranslate, find_domains, find_to_translate
 from mindgan.runtime.errors import UserError
 
 
@@ -226,3 +227,56 @@ def test_capitals_of_the_folders_do_not_matter(tmp_path: Path) -> None:
     assert f"{tmp_path}/TrainA" in said[0]
     write(tmp_path, some(2, first=20, folder="trainB/"))
     assert f"{tmp_path}/trainB" in found(tmp_path)[1][1]
+
+
+def to_translate(source: Path, target: Path | None, direction: Literal["AtoB", "BtoA"]) -> ToTranslate:
+    return find_to_translate(source, target, direction, say=lambda line: None)
+
+
+@pytest.mark.parametrize("top", ["", "deeper/"])
+def test_of_both_domains_the_one_of_the_direction_is_translated(tmp_path: Path, top: str) -> None:
+    files = {**some(3, folder=f"{top}cat/"), **some(2, first=10, folder=f"{top}dog/")}
+    for source in (write(tmp_path / "in", files), write_zip(tmp_path / "in.zip", files)):
+        found = to_translate(source, None, "AtoB")
+        assert (contents(found.images), found.label) == (list(some(3).values()), "dog")
+        found = to_translate(source, None, "BtoA")
+        assert (contents(found.images), found.label) == (list(some(2, first=10).values()), "cat")
+        assert found.folder == (source / top if source.is_dir() else source)
+
+
+def test_images_of_one_kind_are_translated_with_their_own_labels(tmp_path: Path) -> None:
+    for files in (
+        {**some(2, folder="a/"), **some(2, first=5, folder="b/"), **some(1, first=9, folder="c/")},
+        {**some(2, folder="a/"), **some(2, first=5, folder="b/"), **some(1, first=9)},
+        some(2, folder="only/"),
+        {**some(2, folder="train/"), **some(2, first=5, folder="test/")},
+    ):
+        folder = write(tmp_path / str(len(list(tmp_path.iterdir()))), files)
+        for direction in ("AtoB", "BtoA"):
+            found = to_translate(folder, None, direction)
+            assert (len(found.images), found.label) == (len(files), None)
+            assert found.images.labels == tuple(sorted({name.split("/")[0] for name in files if "/" in name}))
+
+
+def test_images_for_tests_are_not_translated_unless_there_are_no_others(tmp_path: Path) -> None:
+    write(tmp_path, some(3))
+    for usages, num in ((("TRAIN", "TEST", ""), 2), (("INFERENCE", "TEST", "EVAL"), 3)):
+        rows = [json.dumps({"source": name, "usage": usage}) for name, usage in zip(some(3), usages, strict=True)]
+        (tmp_path / "all.manifest").write_text("\n".join(rows))
+        said: list[str] = []
+        found = find_to_translate(tmp_path / "all.manifest", None, "AtoB", say=said.append)
+        assert len(found.images) == num
+        assert ("1 for tests left out" in said[0]) == (num == 2)
+
+
+def test_the_only_label_of_a_targets_manifest_is_the_class_of_translations(tmp_path: Path) -> None:
+    write(tmp_path, {**some(2, folder="a/"), **some(2, first=5, folder="b/x/")})
+    for name, labels in {"one": ["blue", "blue"], "two": ["blue", "red"], "some": ["blue", None]}.items():
+        rows = [
+            {"source": f"b/x/{image}", **({"annotation": [{"name": label}]} if label else {})}
+            for image, label in zip(some(2), labels, strict=True)
+        ]
+        (tmp_path / f"{name}.manifest").write_text("\n".join(map(json.dumps, rows)))
+        domains, _ = found(tmp_path / "a", tmp_path / f"{name}.manifest")
+        assert domains.target_label == ("blue" if name == "one" else None)
+    assert found(tmp_path / "a", tmp_path / "b")[0].target_label is None  # a folder of one kind of many

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mindgan.metrics.feature_network import FeatureNetwork
-from mindgan.metrics.lpips import Lpips, with_lpips
+from mindgan.metrics.lpips import Lpips, load_lpips, with_lpips
 from mindgan.runtime.errors import UserError
 
 SHAPES = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
@@ -93,7 +93,7 @@ def saved(folder: Path, alexnet: dict, linear: dict) -> tuple[Path, Path]:
 
 
 def test_replaces_the_distances_and_nothing_else(tmp_path, alexnet, linear):
-    found = with_lpips(NETWORK, *saved(tmp_path, alexnet, linear))
+    found = with_lpips(NETWORK, load_lpips(*saved(tmp_path, alexnet, linear)))
     assert (found.name, found.is_comparable, found.features) == (NETWORK.name, True, NETWORK.features)
     assert found.distance_name == "LPIPS, version 0.1, AlexNet"
     a, b = images(2, 6), images(2, 7)
@@ -103,6 +103,6 @@ def test_replaces_the_distances_and_nothing_else(tmp_path, alexnet, linear):
 def test_other_weights_are_refused(tmp_path, alexnet, linear):
     alexnet_path, linear_path = saved(tmp_path, alexnet, linear)
     with pytest.raises(UserError, match=r"alex.pth holds no features.0.weight of shape \[64, 3, 11, 11\]"):
-        with_lpips(NETWORK, linear_path, alexnet_path)
+        load_lpips(linear_path, alexnet_path)
     with pytest.raises(UserError, match=r"holds no lin0.model.1.weight of shape \[1, 64, 1, 1\]"):
-        with_lpips(NETWORK, alexnet_path, alexnet_path)
+        load_lpips(alexnet_path, alexnet_path)

@@ -97,8 +97,9 @@ def test_predict_translates_as_the_training_did(folder, suffix, batch_size, tmp_
     whole = RunDirectory(folder / "result")
     for index, name in enumerate(names):
         assert np.abs(drawn(run.data / name) - drawn(whole.translated(index // 2, index % 2))).max() <= 8
-    assert not run.config.exists()
-    assert not run.model.exists()
+    assert {path.name for path in run.root.iterdir()} == {
+        "Data", "data.json", "log.txt", "output_0.manifest", "validation"
+    }  # fmt: skip
 
 
 def test_predict_of_the_other_direction_and_labels(folder, tmp_path):
@@ -154,7 +155,7 @@ def test_without_data_the_digits_of_the_direction_are_translated(direction, opti
     """Outlines are in colour, and what they are made of is not."""
     config = CycleGanConfig(predict=True, resume=str(network(folder, "ckpt")), direction=direction)
     with tiny_networks(), Console() as console:
-        images, _ = operators._to_predict(config, RunDirectory(tmp_path), console)
+        images, _, _ = operators._to_predict(config, RunDirectory(tmp_path), console)
     assert images.option == option
     assert len(images) > 700
 
@@ -218,3 +219,84 @@ def test_sizes_that_a_network_does_not_take_are_told(tmp_path):
     translator = Translator("unet.ckpt", 3, (128, 128), 128, True, SimpleNamespace())
     with pytest.raises(UserError, match=r"unet\.ckpt takes heights and widths that are multiples of 128, not 64x128"):
         translator.require_size((64, 128))
+
+
+def labels_of(out):
+    return [row.get("annotation", [{}])[0].get("name") for row in rows(out / "output_0.manifest")]
+
+
+def two_classes(folder):
+    """As folders and as a manifest, of which the last row of each class is a test."""
+    write(folder / "both", {**some(3, folder="horse/"), **some(4, first=9, folder="zebra/")})
+    lines = [
+        {
+            "source": f"both/{name}/{index:03d}.png",
+            "usage": "TEST" if index == num - 1 else "TRAIN",
+            "annotation": [{"type": "modelarts/image_classification", "name": name}],
+        }
+        for name, num in (("horse", 3), ("zebra", 4))
+        for index in range(num)
+    ]
+    (folder / "all.manifest").write_text("\n".join(map(json.dumps, lines)))
+
+
+@pytest.mark.parametrize(
+    ("source", "direction", "num", "original", "label"),
+    [
+        ("both", "AtoB", 3, "both/horse/000.png", "zebra"),
+        ("both", "BtoA", 4, "both/zebra/000.png", "horse"),
+        ("all.manifest", "AtoB", 2, "both/horse/000.png", "zebra"),
+        ("all.manifest", "BtoA", 3, "both/zebra/000.png", "horse"),
+    ],
+)
+def test_of_two_classes_one_is_predicted_and_gets_the_others_label(
+    source, direction, num, original, label, folder, tmp_path
+):
+    two_classes(tmp_path)
+    out = tmp_path / "out"
+    code = predict(folder, "ckpt", "--data_url", tmp_path / source, "--train_url", out, "--direction", direction)
+    assert code == 0
+    assert labels_of(out) == [label] * num
+    name = {"AtoB": "G_A", "BtoA": "G_B"}[direction]
+    image = drawn(out / "Data" / "CYcleGan_0_0.jpg")
+    assert np.abs(image - expected(folder, tmp_path / original, name)).mean() < 4
+
+
+@pytest.mark.parametrize(("direction", "domain"), [("AtoB", "domain A"), ("BtoA", "domain B")])
+def test_the_command_of_the_training_and_predict_take_the_domain_of_the_direction(direction, domain, folder, tmp_path):
+    data = ["--data_url", folder / "domain A", "--target_data_url", folder / "domain B"]
+    assert predict(folder, "ckpt", *data, "--train_url", tmp_path / "out", "--direction", direction) == 0
+    originals = sorted((folder / domain).iterdir())
+    assert len(rows(tmp_path / "out" / "output_0.manifest")) == len(originals)
+    image = drawn(tmp_path / "out" / "Data" / "CYcleGan_0_0.jpg")
+    name = {"AtoB": "G_A", "BtoA": "G_B"}[direction]
+    assert np.abs(image - expected(folder, originals[0], name)).mean() < 4
+
+
+def test_predicted_classes_get_no_run_among_them(folder, tmp_path, capsys):
+    two_classes(tmp_path)
+    code = predict(folder, "ckpt", "--data_url", tmp_path / "both", "--train_url", tmp_path / "both" / "out")
+    assert "lies in --data_url" in failing(code, capsys)
+
+
+def test_translations_of_two_manifests_are_of_the_targets_label(folder, tmp_path):
+    for name, first in (("red", 0), ("blue", 9)):
+        write(tmp_path, some(2, first=first, folder=f"{name} images/"))
+        lines = [{"source": f"{name} images/{index:03d}.png", "annotation": [{"name": name}]} for index in range(2)]
+        (tmp_path / f"{name}.manifest").write_text("\n".join(map(json.dumps, lines)))
+    data = ["--data_url", tmp_path / "red.manifest", "--target_data_url", tmp_path / "blue.manifest"]
+    with without_pictures():
+        assert train_tiny(*data, "--max_epoch", "1", "--num_samples", "0", "--train_url", tmp_path / "result") == 0
+    assert labels_of(tmp_path / "result") == ["blue", "blue"]
+    assert predict(folder, "ckpt", *data, "--train_url", tmp_path / "out", "--direction", "BtoA") == 0
+    assert labels_of(tmp_path / "out") == ["red", "red"]
+
+
+@pytest.mark.parametrize("suffix", ["ckpt", "mindir"])
+@pytest.mark.parametrize(("asked", "size"), [([], (HEIGHT, WIDTH)), (["--image_width", "64"], (256, 64))])
+def test_a_prediction_has_the_size_of_the_network_where_no_other_is_asked_for(suffix, asked, size, folder, tmp_path):
+    common = ["--data_url", folder / "domain A", "--train_url", tmp_path / "out", "--mode", "pynative", *asked]
+    with tiny_networks():
+        code = run_here("cyclegan", "--predict", "True", "--resume", network(folder, suffix), *common)
+    assert code == 0
+    assert drawn(tmp_path / "out" / "Data" / "CYcleGan_0_0.jpg").shape == (*size, 3)

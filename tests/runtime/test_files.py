@@ -51,6 +51,20 @@ def test_a_scratch_folder_tells_of_its_disk_and_goes_away():
     assert [folder.exists() for folder in folders] == [False]
 
 
+def test_scratch_folders_of_killed_processes_go_with_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = "import os\nfrom mindgan.runtime import files\nwith files.scratch_folder(): os.kill(os.getpid(), 9)"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    (tmp_path / "mindgan-1000").mkdir()  # no scratch folder
+    assert len(list(tmp_path.iterdir())) == 3  # just made: somebody may be about to use them
+    with files.scratch_folder() as in_use:
+        for folder in tmp_path.glob("mindgan-*/*"):
+            os.utime(folder, (1, 1))
+        with files.scratch_folder() as folder:
+            assert {path.name for path in tmp_path.iterdir()} == {"mindgan-1000", in_use.name, folder.name}
+
+
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path

@@ -6,7 +6,7 @@ from mindgan.runtime.run_directory import RunDirectory
 
 def test_keeps_the_newest_by_number_not_by_name(tmp_path):
     run = RunDirectory(tmp_path)
-    run.create()
+    run.checkpoints.mkdir()
     for epoch in (2, 9, 10, 11):
         run.network("Generator", epoch).touch()
         run.network("Discriminator", epoch).touch()
@@ -17,7 +17,7 @@ def test_keeps_the_newest_by_number_not_by_name(tmp_path):
 
 def test_what_a_kill_left_is_removed(tmp_path):
     run = RunDirectory(tmp_path)
-    run.create()
+    run.checkpoints.mkdir()
     part = run.checkpoints / ".mindgan-part-77-Generator3.ckpt"
     part.touch()
     theirs = tmp_path / ".my.partial"

@@ -131,3 +131,29 @@ def test_a_run_of_another_kind_is_not_gone_on_with(run):
     other.about = {"--image_width": "32"}
     with pytest.raises(UserError, match="a run of another kind, without --image_width; use another --train_url"):
         checkpoint.restore_newest(run, other, say=print)
+
+
+def test_the_same_state_is_the_same_bytes(run):
+    """safetensors' writer has its header in another order at every call."""
+    state, written = small_state(), set()
+    state.about = {"data": 'é "1"', "--lr": "0.01"}
+    for _ in range(6):
+        checkpoint.save_state(run, state)
+        written.add(run.states()[-1][1].read_bytes())
+    assert len(written) == 1
+    arrays, nimg, about = checkpoint.read_state(run.states()[-1][1])
+    assert (nimg, about) == (0, state.about)
+    content = written.pop()
+    assert int.from_bytes(content[:8], "little") % 8 == 0
+    for name, array in state.arrays().items():
+        assert arrays[name].tobytes() == array.tobytes(), name
+
+
+def test_a_run_of_something_else_is_told_without_its_state(run):
+    state = small_state()
+    checkpoint.require_same_run(run, {"--lr": "0.02"})  # nothing there yet
+    state.about = {"--lr": "0.01", "data": "a"}
+    checkpoint.save_state(run, state)
+    checkpoint.require_same_run(run, {"--lr": "0.01"})
+    with pytest.raises(UserError, match=r"holds a run with data a, not b"):
+        checkpoint.require_same_run(run, {"--lr": "0.01", "data": "b"})

@@ -1,6 +1,8 @@
 """Each hook beside a training of two epochs of three steps, without a network."""
 
 import json
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +92,20 @@ def test_tell_says_every_other_step_and_every_epoch(run, capsys):
     assert "loss:2.500000 , " in told[-2]
     assert told[-2].endswith("lr_g:0.500000, lr_d:0.500000")
     assert [line[:15] for line in told if "time of" in line] == ["time of epoch 1", "time of epoch 2"]
+
+
+def test_tell_says_where_it_was_stopped_also_between_epochs(run, capsys):
+    def interrupted(nimg):
+        os.kill(os.getpid(), signal.SIGINT)
+        return step(nimg)
+
+    for start, epoch, nimg in ((0, 0, 4), (8, 1, 12)):
+        with Console() as console:
+            console.log_to(run.log)
+            hook = Tell(console, SCHEDULE, log_frequency=2, rates=rates)
+            assert not train(SimpleNamespace(nimg=start), interrupted, SCHEDULE, [hook])
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said == f"stopped in epoch {epoch} after {nimg} images; the same command goes on from here"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ class Diary(Hook):
     def on_interrupt(self, epoch, seconds, state):
         self.entries.append(f"interrupt {epoch}")
 
+    def on_stopped_early(self, state):
+        self.entries.append(f"stopped early at {state.nimg}")
+
     def on_stop(self, state):
         self.entries.append("stop")
 
@@ -63,7 +66,7 @@ def test_a_signal_lets_the_step_finish(number):
 
     before = signal.getsignal(number)
     assert not train(state, step, SCHEDULE, [diary])
-    assert diary.entries[-3:] == [(20, 1, 1, 0.0), "interrupt 1", "stop"]
+    assert diary.entries[-4:] == [(20, 1, 1, 0.0), "interrupt 1", "stopped early at 20", "stop"]
     assert state.nimg == 20
     assert signal.getsignal(number) is before
 
@@ -76,7 +79,18 @@ def test_a_signal_at_the_end_of_an_epoch_ends_it_as_an_epoch():
         return {"loss": 0.0}
 
     assert not train(state, step, SCHEDULE, [diary])
-    assert diary.entries == ["start", (12, 0, 2, 0.0), "epoch 0", "stop"]
+    assert diary.entries == ["start", (12, 0, 2, 0.0), "epoch 0", "stopped early at 12", "stop"]
+
+
+def test_a_signal_in_the_last_step_of_all_stops_nothing():
+    state, diary = SimpleNamespace(nimg=20), Diary()
+
+    def step(nimg):
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"loss": 0.0}
+
+    assert train(state, step, SCHEDULE, [diary])
+    assert diary.entries == ["start", (24, 1, 2, 0.0), "epoch 1", "stop"]
 
 
 def test_hooks_are_told_of_the_end_after_an_error():
