@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a machine that has only Python to a running mindgan: sets up .venv once, then hands every argument on.
 #   bash scripts/run_gan.sh mnist --epochs 5
+#   bash scripts/run_gan.sh stylegan --data_url my_images
 # PYTHON=/path/to/python chooses the Python of .venv.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

@@ -25,6 +25,7 @@ from mindgan.cli import (
     metrics_cyclegan,
     mnist,
     render,
+    stylegan,
     translate,
 )
 from mindgan.mlp_gan.config import MlpGanConfig
@@ -32,19 +33,21 @@ from mindgan.runtime.errors import UserError
 
 DESCRIPTION = """GANs on MindSpore: train one, look at it, take it away.
 
-First `mindgan mnist`, which trains on handwritten digits and fills ./result, or `mindgan cyclegan`, which learns to
-turn images of one kind into another; then the other commands on that folder.
+First `mindgan mnist`, which trains on handwritten digits and fills ./result, `mindgan cyclegan`, which learns to turn
+images of one kind into another, or `mindgan stylegan`, which learns to draw more of a small set of images; then the
+other commands on that folder.
 Options are written with - or _ alike, and booleans as --x True or --x False."""
 
 Mnist = Annotated[MlpGanConfig, subcommand("mnist", description=mnist.DESCRIPTION)]
 CycleGan = Annotated[cyclegan.Options, subcommand("cyclegan", description=cyclegan.DESCRIPTION)]
+StyleGan = Annotated[stylegan.Options, subcommand("stylegan", description=stylegan.DESCRIPTION)]
 
 
 @dataclass(frozen=True)
 class Train:
     """`mindgan train`."""
 
-    command: Mnist | CycleGan
+    command: Mnist | CycleGan | StyleGan
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ SECOND_WORD = {"metrics": "mnist", "data": "mnist"}  # where the second word is 
 Command = (
     Mnist
     | CycleGan
-    | Annotated[Train, subcommand("train", description="The two above, as `train mnist` and `train cyclegan`.")]
+    | StyleGan
+    | Annotated[Train, subcommand("train", description="The three above, as `train mnist` and so on.")]
     | Annotated[translate.Options, subcommand("translate", description=translate.DESCRIPTION)]
     | Annotated[generate.Options, subcommand("generate", description=generate.DESCRIPTION)]
     | Annotated[export.Options, subcommand("export", description=export.DESCRIPTION)]
@@ -88,6 +92,7 @@ Command = (
 RUN = {
     MlpGanConfig: mnist.run,
     cyclegan.Options: cyclegan.run,
+    stylegan.Options: stylegan.run,
     translate.Options: translate.run,
     generate.Options: generate.run,
     export.Options: export.run,
@@ -176,6 +181,8 @@ def _completed(arguments: list[str]) -> list[str]:
         return [arguments[0], SECOND_WORD[arguments[0]], *arguments[1:]]
     if arguments[:words] in (["cyclegan"], ["train", "cyclegan"]):
         return arguments[:words] + cyclegan.with_preset(arguments[words:])
+    if arguments[:words] in (["stylegan"], ["train", "stylegan"]):
+        return arguments[:words] + stylegan.with_preset(arguments[words:])
     return arguments
 
 

@@ -94,13 +94,13 @@ def read(path: Path) -> Saved:
     try:
         if texts["family"] != FAMILY:
             raise KeyError("family")
-        about = _about(json.loads(texts["about"]))
+        about = parse_about(json.loads(texts["about"]))
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is no checkpoint of StyleGAN2; name one of a run's model/") from error
     return Saved(path, arrays, about)
 
 
-def _about(values: dict) -> About:
+def parse_about(values: dict) -> About:
     """Raises ValueError, KeyError or TypeError where the values are none."""
     shape = Shape(**values.pop("shape"))
     numbers = [getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"]

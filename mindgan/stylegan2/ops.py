@@ -15,6 +15,7 @@ from mindgan.layers.twice_differentiable import AddBias, GatherRows
 
 RESAMPLE_FILTER = (1, 3, 3, 1)
 AT_ONCE_PX = 256  # images up to so many pixels are resampled by one matrix, larger ones along each axis
+MOST_COPIED_PX = 72  # wider images are turned, as the matrix's copies, one a row of pixels, would take more memory
 
 
 def upfirdn_matrix(
@@ -81,6 +82,7 @@ class Resample(nn.Cell):
             self.matrix = _constant(np.kron(down_matrix, across_matrix))
         else:
             self.down, self.across = _constant(down_matrix), _constant(across_matrix)
+        self.is_turned = size[1] > MOST_COPIED_PX
         self.multiply = ops.BatchMatMul()
 
     def construct(self, x: Tensor) -> Tensor:
@@ -89,6 +91,10 @@ class Resample(nn.Cell):
             y = self.multiply(_copies(self.matrix, num), x.reshape(num, height * width, channels))
             return y.reshape(num, *self.out_size, channels)
         y = self.multiply(_copies(self.down, num), x.reshape(num, height, width * channels))
+        if self.is_turned:
+            y = y.reshape(num, self.out_size[0], width, channels).transpose(0, 2, 1, 3)
+            y = self.multiply(_copies(self.across, num), y.reshape(num, width, self.out_size[0] * channels))
+            return y.reshape(num, self.out_size[1], self.out_size[0], channels).transpose(0, 2, 1, 3)
         y = y.reshape(num * self.out_size[0], width, channels)
         y = self.multiply(_copies(self.across, num * self.out_size[0]), y)
         return y.reshape(num, *self.out_size, channels)

@@ -42,7 +42,7 @@ PRESETS: dict[Cfg, dict[str, int | float | str]] = {
 }
 PRESETS["digits"] = {  # the embedded ones: a few minutes on two processor cores
     **PRESETS["cpu-small"],
-    **{"image_channel": 1, "no_flip": True, "no_rotate": True, "batch_size": 16, "total_kimg": 32, "snap": 4},
+    **{"image_channel": 1, "no_flip": True, "no_rotate": True, "batch_size": 16, "total_kimg": 16, "snap": 4},
     **{"channel_base": 512, "channel_max": 32, "ada_kimg": 10.0, "ema_kimg": 1.0},
 }
 

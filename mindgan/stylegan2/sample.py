@@ -9,10 +9,10 @@ from mindgan.stylegan2.config import NoiseMode
 from mindgan.stylegan2.networks import Generator, for_all_layers
 
 
-class Draw(nn.Cell):
-    """Latents z [N, Z], labels c [N, K], psi [] and noise [N, num_noise] to images [N, C, H, W], truncated.
+class TruncatedStyles(nn.Cell):
+    """Latents z [N, Z], labels c [N, K] and psi [] to styles ws [N, num_ws, D].
 
-    Styles go to w_avg + psi (w - w_avg) (Karras et al. 2019, appendix B).
+    They go to w_avg + psi (w - w_avg) (Karras et al. 2019, appendix B).
     """
 
     def __init__(self, generator: Generator, *, cutoff: int | None = None):
@@ -22,16 +22,28 @@ class Draw(nn.Cell):
             cutoff: only the styles of so many first layers are truncated; None for all.
         """
         super().__init__(auto_prefix=False)
-        self.mapping, self.synthesis = generator.mapping, generator.synthesis
+        self.mapping = generator.mapping
         num_ws = generator.shape.num_ws
         self.truncated = Tensor((np.arange(num_ws) < (num_ws if cutoff is None else cutoff)).astype(np.float32))
         self.num_ws = num_ws
 
-    def construct(self, z: Tensor, c: Tensor, psi: Tensor, noise: Tensor) -> Tensor:
+    def construct(self, z: Tensor, c: Tensor, psi: Tensor) -> Tensor:
         ws = for_all_layers(self.mapping(z, c), self.num_ws)
         average = self.mapping.w_avg
         shares = 1 + (psi - 1) * self.truncated.reshape(1, -1, 1)
-        return self.synthesis(average + (ws - average) * shares, noise)
+        return average + (ws - average) * shares
+
+
+class Draw(nn.Cell):
+    """Latents z [N, Z], labels c [N, K], psi [] and noise [N, num_noise] to images [N, C, H, W], truncated."""
+
+    def __init__(self, generator: Generator, *, cutoff: int | None = None):
+        """Arguments are those of `TruncatedStyles`."""
+        super().__init__(auto_prefix=False)
+        self.styles, self.synthesis = TruncatedStyles(generator, cutoff=cutoff), generator.synthesis
+
+    def construct(self, z: Tensor, c: Tensor, psi: Tensor, noise: Tensor) -> Tensor:
+        return self.synthesis(self.styles(z, c, psi), noise)
 
 
 class Drawer:
@@ -93,4 +105,3 @@ def grid_latents(seed: int, rows: int, columns: int, z_dim: int, labels: np.ndar
         return z, None
     kinds = np.flip(np.unique(labels, axis=0), 0)  # one-hot labels so come in the order of the classes
     return z, np.repeat(kinds[np.arange(rows) % len(kinds)], columns, axis=0)
-

@@ -1,6 +1,8 @@
 """Every command on a small run, and on what is none."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -187,3 +189,28 @@ def test_errors_of_the_data_reach_the_person(tmp_path):
     assert "nowhere" in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+IMPORT_THAT_SWALLOWS = """
+import os, signal, sys
+
+class Swallower:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mindgan.cli.main":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                sum(range(10))
+            except KeyboardInterrupt:
+                pass
+
+sys.meta_path.insert(0, Swallower())
+sys.argv = ["mindgan", "--help"]
+from mindgan.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_while_modules_are_loaded_is_not_lost():
+    """Code that runs within an import may catch whatever is raised there."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_THAT_SWALLOWS], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "mindgan: stopped\n")

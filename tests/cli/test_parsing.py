@@ -25,7 +25,19 @@ def test_the_defaults_are_the_tutorials():
     assert (config.train_url, config.log_frequency, config.dataset) == ("./result", 10, "auto")
 
 
-COMMANDS = ("mnist", "cyclegan", "train", "translate", "generate", "export", "render", "metrics", "data", "import")
+COMMANDS = (
+    "mnist",
+    "cyclegan",
+    "stylegan",
+    "train",
+    "translate",
+    "generate",
+    "export",
+    "render",
+    "metrics",
+    "data",
+    "import",
+)
 
 WRONG = {
     "--epochs 0": ["--epochs 0", "1 or more"],
@@ -98,7 +110,7 @@ def test_an_unknown_command_names_the_nearest_or_all(capsys):
     assert "mnits; did you mean mnist?" in capsys.readouterr().err
     assert main(["qqqqq"]) == 2
     said = capsys.readouterr().err
-    assert "mnist, cyclegan, train, translate, generate, export, render, metrics, data, import" in said
+    assert "mnist, cyclegan, stylegan, train, translate, generate, export, render, metrics, data, import" in said
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -113,7 +125,8 @@ def test_help_is_a_map_of_the_commands(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [*(sorted(set(COMMANDS) - {"train"})), "train cyclegan", "metrics cyclegan", "data check"]
+    "command",
+    [*(sorted(set(COMMANDS) - {"train"})), "train cyclegan", "train stylegan", "metrics cyclegan", "data check"],
 )
 def test_every_option_is_explained(command, capsys):
     with pytest.raises(SystemExit):
@@ -126,7 +139,8 @@ def test_every_option_is_explained(command, capsys):
 @pytest.mark.parametrize(
     "arguments",
     ["generate --num 0", "generate --seed -1", "generate --walk_frames -1", "export --batch_size 0", "metrics --num 1",
-     "metrics --seed -1", "export --format onnx --out a.mindir",
+     "metrics --seed -1", "export --format onnx --out a.mindir", "generate --seeds 5-3", "generate --seeds a",
+     "generate --seeds 1,", "generate --seeds 4294967296", "generate --seeds 0-4294967295", "generate --trunc nan",
      "data --preview a.jpg"],
 )  # fmt: skip
 def test_the_other_commands_check_too(arguments):

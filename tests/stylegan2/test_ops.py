@@ -41,10 +41,12 @@ CASES = [  # taps, up, down, (x0, x1, y0, y1), gain, flips
 ]
 
 
-@pytest.fixture(params=["one matrix", "an axis at a time"])
+@pytest.fixture(params=["one matrix", "an axis at a time", "turned for the second axis"])
 def way(request, monkeypatch):
-    if request.param == "an axis at a time":
+    if request.param != "one matrix":
         monkeypatch.setattr(stylegan_ops, "AT_ONCE_PX", 0)
+    if request.param == "turned for the second axis":
+        monkeypatch.setattr(stylegan_ops, "MOST_COPIED_PX", 0)
     return request.param
 
 

@@ -1,0 +1,42 @@
+"""Of which family a run or a file is: commands on any of them ask here."""
+
+from pathlib import Path
+from typing import Literal
+
+Family = Literal["mlp_gan", "cyclegan", "stylegan2"]
+
+
+def family_of(source: Path) -> Family:
+    """The family of a run's folder, a .ckpt or a .mindir file; ``mlp_gan`` where nothing tells another.
+
+    Raises:
+        UserError: a .ckpt is missing or damaged.
+    """
+    if source.is_dir():
+        told = _of_run(source)
+    elif source.suffix == ".mindir":
+        told = _of_mindir(source)
+    else:
+        from mindgan.training.checkpoint import read_network
+
+        told = read_network(source)[1].get("family")
+    return told if told == "cyclegan" or told == "stylegan2" else "mlp_gan"  # type: ignore[return-value]
+
+
+def _of_run(root: Path) -> str | None:
+    """By its checkpoints: these are what commands take, and may be there without a config.json."""
+    from mindgan.runtime.run_directory import RunDirectory
+
+    run = RunDirectory(root)
+    if run.snapshots():
+        return "stylegan2"
+    return "cyclegan" if run.operator_models(".ckpt") else None
+
+
+def _of_mindir(path: Path) -> str | None:
+    from mindgan.export import mindir_about
+
+    try:
+        return mindir_about(path).get("family")
+    except Exception:  # what is no MindIR file makes protobuf raise its own kind; whoever loads it tells
+        return None
