@@ -31,8 +31,14 @@ if TYPE_CHECKING:
     from mindgan.mlp_gan.sample import load_generator as load_generator
     from mindgan.mlp_gan.step import TrainStep as MlpTrainStep
     from mindgan.modelarts.operators import cyclegan as train_cyclegan
+    from mindgan.modelarts.stylegan import stylegan as train_stylegan
     from mindgan.runtime.device import configure as configure
     from mindgan.runtime.errors import UserError as UserError
+    from mindgan.stylegan2.config import StyleGanConfig as StyleGanConfig
+    from mindgan.stylegan2.drawing import load_network as load_stylegan
+    from mindgan.stylegan2.networks import Discriminator as StyleGanDiscriminator
+    from mindgan.stylegan2.networks import Generator as StyleGanGenerator
+    from mindgan.stylegan2.results import render as render_stylegan_run
 
 _HOMES = {
     "CycleGanConfig": "mindgan.cyclegan.config:CycleGanConfig",
@@ -43,6 +49,9 @@ _HOMES = {
     "MlpTrainStep": "mindgan.mlp_gan.step:TrainStep",
     "PatchDiscriminator": "mindgan.cyclegan.networks:PatchDiscriminator",
     "ResnetGenerator": "mindgan.cyclegan.networks:ResnetGenerator",
+    "StyleGanConfig": "mindgan.stylegan2.config:StyleGanConfig",
+    "StyleGanDiscriminator": "mindgan.stylegan2.networks:Discriminator",
+    "StyleGanGenerator": "mindgan.stylegan2.networks:Generator",
     "UnetGenerator": "mindgan.cyclegan.networks:UnetGenerator",
     "UserError": "mindgan.runtime.errors:UserError",
     "configure": "mindgan.runtime.device:configure",
@@ -52,11 +61,14 @@ _HOMES = {
     "generate_digits": "mindgan.mlp_gan.generate:generate",
     "load_digits": "mindgan.data.mnist:load",
     "load_generator": "mindgan.mlp_gan.sample:load_generator",
+    "load_stylegan": "mindgan.stylegan2.drawing:load_network",
     "load_translator": "mindgan.cyclegan.translate:load_translator",
     "render_cyclegan_run": "mindgan.cyclegan.results:render",
     "render_run": "mindgan.mlp_gan.results:render",
+    "render_stylegan_run": "mindgan.stylegan2.results:render",
     "train_cyclegan": "mindgan.modelarts.operators:cyclegan",
     "train_mlp_gan": "mindgan.mlp_gan.recipe:train",
+    "train_stylegan": "mindgan.modelarts.stylegan:stylegan",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -14,7 +14,7 @@ COMMANDS = [row for row in re.findall(r"(?:mindgan/)?scripts/run_gan\.sh ([^`\n]
 
 
 def test_the_commands_were_found():
-    commands = {"mnist", "cyclegan", "translate", "generate", "metrics", "export", "render", "data", "import"}
+    commands = {"mnist", "cyclegan", "stylegan", "translate", "generate", "metrics", "export", "render", "data", "import"}
     assert {row.split()[0] for row in COMMANDS} == commands
 
 
