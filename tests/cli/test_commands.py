@@ -119,7 +119,9 @@ def test_what_is_no_generator_is_told(run, tmp_path, capsys):
     assert "holds no checkpoints" in failing(["generate", "--source", tmp_path, *out], capsys)
     discriminator = run / "checkpoints" / "Discriminator0.ckpt"
     assert "is a discriminator" in failing(["generate", "--source", discriminator, *out], capsys)
-    assert "is exported already; name a run or a .ckpt" in failing(["export", "--source", run / "model" / "Generator.mindir"], capsys)
+    assert "is exported already; name a run or a .ckpt" in failing(
+        ["export", "--source", run / "model" / "Generator.mindir"], capsys
+    )
     for name, data in (("a.ckpt", b"text"), ("b.ckpt", b""), ("c.mindir", b"text"), ("d.mindir", b"")):
         (tmp_path / name).write_bytes(data)
         assert name in failing(["generate", "--source", tmp_path / name, *out], capsys)
