@@ -14,8 +14,9 @@ COMMANDS = [row for row in re.findall(r"(?:mindgan/)?scripts/run_gan\.sh ([^`\n]
 
 
 def test_the_commands_were_found():
-    commands = {"mnist", "cyclegan", "stylegan", "translate", "generate", "metrics", "export", "render", "data", "import"}
-    assert {row.split()[0] for row in COMMANDS} == commands
+    families = {"mnist", "cyclegan", "stylegan"}
+    others = {"translate", "generate", "metrics", "export", "render", "data", "import"}
+    assert {row.split()[0] for row in COMMANDS} == families | others
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -64,9 +64,7 @@ class Conv2d(nn.Cell):
         self.multiply_patches = TwoTurnPatchProduct() if self.in_two_turns else PatchProduct()
         self.native = None
         if native.is_wanted():
-            self.native = native.Convolution(
-                self.torch_axes, stride=stride, padding=padding, is_reflected=is_reflected
-            )
+            self.native = native.Convolution(self.torch_axes, stride=stride, padding=padding, is_reflected=is_reflected)
 
     @property
     def torch_axes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -191,8 +191,6 @@ class WeightGradient(_Patches):
     def construct(self, rows: Tensor, where: Tensor, back: Tensor, gradient: Tensor) -> Tensor:
         return self.across(rows, where, gradient)
 
-    def bprop(
-        self, rows: Tensor, where: Tensor, back: Tensor, gradient: Tensor, out: Tensor, above: Tensor
-    ) -> tuple:
+    def bprop(self, rows: Tensor, where: Tensor, back: Tensor, gradient: Tensor, out: Tensor, above: Tensor) -> tuple:
         of_rows = self.spread(gradient, where, back, above, rows.shape)
         return of_rows, where, back, self.product(rows, where, above)

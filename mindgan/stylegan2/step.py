@@ -73,9 +73,7 @@ class GmainPhase(Phase):
         super().__init__(loss, optimiser, sums)
         self.w_avg = w_avg
 
-    def construct(
-        self, z: Tensor, c: Tensor, mixed: Tensor, noise: Tensor, draws: Tensor, aug_noise: Tensor
-    ) -> Tensor:
+    def construct(self, z: Tensor, c: Tensor, mixed: Tensor, noise: Tensor, draws: Tensor, aug_noise: Tensor) -> Tensor:
         (_, reports, mean), gradients = self.gradients(z, c, mixed, noise, draws, aug_noise)
         updated = self.update(gradients)
         moved = ops.assign(self.w_avg, follow(self.w_avg, mean))
