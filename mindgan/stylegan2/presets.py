@@ -40,7 +40,7 @@ PRESETS: dict[Cfg, dict[str, int | float | str]] = {
         **{"generate_num": 20, "ema_kimg": 1.0},
     },
 }
-PRESETS["digits"] = {  # the embedded ones: a few minutes on two processor cores
+PRESETS["digits"] = {  # the embedded ones: minutes on two processor cores, too short for good ones
     **PRESETS["cpu-small"],
     **{"image_channel": 1, "no_flip": True, "no_rotate": True, "batch_size": 16, "total_kimg": 16, "snap": 4},
     **{"channel_base": 512, "channel_max": 32, "ada_kimg": 10.0, "ema_kimg": 1.0},
