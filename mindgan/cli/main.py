@@ -23,11 +23,13 @@ from mindgan.cli import (
     import_networks,
     metrics,
     metrics_cyclegan,
+    metrics_stylegan,
     mnist,
     render,
     stylegan,
     translate,
 )
+from mindgan.cli.metrics_family import word_of
 from mindgan.mlp_gan.config import MlpGanConfig
 from mindgan.runtime.errors import UserError
 
@@ -57,6 +59,7 @@ class Metrics:
     command: (
         Annotated[metrics.Options, subcommand("mnist", description=metrics.DESCRIPTION)]
         | Annotated[metrics_cyclegan.Options, subcommand("cyclegan", description=metrics_cyclegan.DESCRIPTION)]
+        | Annotated[metrics_stylegan.Options, subcommand("stylegan", description=metrics_stylegan.DESCRIPTION)]
     )
 
 
@@ -71,7 +74,7 @@ class Data:
 
 
 TWO_WORDS = (Train, Metrics, Data)
-SECOND_WORD = {"metrics": "mnist", "data": "mnist"}  # where the second word is left out
+SECOND_WORD = {"metrics": word_of, "data": lambda options: "mnist"}  # where the second word is left out
 
 Command = (
     Mnist
@@ -83,7 +86,12 @@ Command = (
     | Annotated[export.Options, subcommand("export", description=export.DESCRIPTION)]
     | Annotated[render.Options, subcommand("render", description=render.DESCRIPTION)]
     | Annotated[
-        Metrics, subcommand("metrics", description=f"{metrics.DESCRIPTION} `metrics cyclegan` measures translations.")
+        Metrics,
+        subcommand(
+            "metrics",
+            description=f"{metrics.DESCRIPTION} `metrics cyclegan` measures translations, `metrics stylegan` new "
+            "images. The second word may be left out where --source is a run's folder.",
+        ),
     ]
     | Annotated[Data, subcommand("data", description=f"{data.DESCRIPTION} `data check DIR` judges any images.")]
     | Annotated[import_networks.Options, subcommand("import", description=import_networks.DESCRIPTION)]
@@ -99,6 +107,7 @@ RUN = {
     render.Options: render.run,
     metrics.Options: metrics.run,
     metrics_cyclegan.Options: metrics_cyclegan.run,
+    metrics_stylegan.Options: metrics_stylegan.run,
     data.Options: data.run,
     data_check.Options: data_check.run,
     import_networks.Options: import_networks.run,
@@ -178,7 +187,7 @@ def _completed(arguments: list[str]) -> list[str]:
     """`arguments` with what they leave out: the second word of a command, the options of a preset."""
     words = next((index for index, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     if words == 1 and arguments[0] in SECOND_WORD:
-        return [arguments[0], SECOND_WORD[arguments[0]], *arguments[1:]]
+        return [arguments[0], SECOND_WORD[arguments[0]](arguments[1:]), *arguments[1:]]
     if arguments[:words] in (["cyclegan"], ["train", "cyclegan"]):
         return arguments[:words] + cyclegan.with_preset(arguments[words:])
     if arguments[:words] in (["stylegan"], ["train", "stylegan"]):

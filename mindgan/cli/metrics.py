@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
+from mindgan.cli.metrics_family import require_family
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import UserError, require_at_least
@@ -42,6 +43,7 @@ def run(options: Options) -> int:
     from mindgan.runtime import device
 
     device.configure(options.device_target)
+    require_family(options.source, "mlp_gan")
     from mindgan.data.mnist import load
     from mindgan.metrics.digits import score
 

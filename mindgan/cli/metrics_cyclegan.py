@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mindgan.cli.metrics_family import require_family
 from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import require_at_least
 from mindgan.runtime.files import user_path
@@ -53,6 +54,7 @@ def run(options: Options) -> int:
     from mindgan.runtime import device
 
     device.configure(options.device_target)
+    require_family(options.source, "cyclegan")
     from mindgan.cyclegan.scoring import score_run, scores_text, verdict
 
     scores, warnings = score_run(

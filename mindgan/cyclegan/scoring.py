@@ -131,7 +131,7 @@ def _feature_network(
         _test_images(images, channels, size, MAX_TRAINING, lambda line: None)  # validation has told of the others
         for images in (training.source, training.target)
     ]
-    return domain_network(sets[0].images, sets[1].images, seed=seed, say=say)
+    return domain_network([images.images for images in sets], seed=seed, say=say)
 
 
 def verdict(source: str, found: list[str]) -> str:

@@ -1,13 +1,18 @@
-"""The features in which two domains are compared where nobody gives a better network: a small CNN, trained on them.
+"""The features in which images are compared where nobody gives a better network: a small CNN, trained on them.
 
 It learns from the training images which domain an image is of and by how many right angles it was turned (Gidaris et
 al. 2018, "Unsupervised Representation Learning by Predicting Image Rotations"). The domain alone would teach it to
-forget all that images of one domain differ in. Its distances mean something beside each other, for the same two sets
-of training images; they are not comparable with any other data or paper.
+forget all that images of one domain differ in. Domains are the two of a translation or the classes of a data set; of
+one domain it learns the turns alone. Its distances mean something beside each other, for the same sets of training
+images; they are not comparable with any other data or paper.
+
+Images that do not tell how they were turned, as textures and things seen from above, teach it little: where they have
+no classes either, its distances tell less than the loss it ends with seems to promise.
 """
 
 import hashlib
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,18 +41,22 @@ LEARNING_RATE = 1e-3  # Adam's, at the first step; it falls linearly to nothing
 NUM_SCALING = 250  # training images of each domain that say how large features are
 EVALUATION_BATCH_SIZE = 50  # always the same, so that the network is compiled once
 NAME = "a small network trained on the two domains (not comparable with other data or papers)"
+NAME_OF_ONE = "a small network trained on these images to tell their turns (not comparable with other data or papers)"
+NAME_OF_CLASSES = (
+    "a small network trained on these images to tell their classes and turns (not comparable with other data or papers)"
+)
 
 
 class DomainFeatures(nn.Cell):
-    """Images float32 [N, C, 64, 64] in [-1, 1] to (features [N, 128], logits [N, 8] of domain and turn)."""
+    """Images float32 [N, C, 64, 64] in [-1, 1] to (features [N, 128], logits [N, 4 K] of domain and turn)."""
 
-    def __init__(self, image_channels: int):
+    def __init__(self, image_channels: int, num_domains: int):
         super().__init__()
         widths = (image_channels, *WIDTHS)
         self.convolutions = nn.CellList([Convolution(*pair) for pair in pairwise(widths)])
         self.num_flat = WIDTHS[-1] * (SIZE_PX >> len(WIDTHS)) ** 2
         self.dense = nn.Dense(self.num_flat, NUM_FEATURES, has_bias=True)
-        self.classify = nn.Dense(NUM_FEATURES, 2 * NUM_TURNS, has_bias=True)
+        self.classify = nn.Dense(NUM_FEATURES, num_domains * NUM_TURNS, has_bias=True)
 
     def construct(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.layers(images)[-1]
@@ -74,23 +83,22 @@ class Layers(nn.Cell):
         return self.network.layers(images)
 
 
-def train(images_a: np.ndarray, images_b: np.ndarray, *, seed: int, steps: int = STEPS, say: Say) -> DomainFeatures:
+def train(domains: Sequence[np.ndarray], *, seed: int, steps: int = STEPS, say: Say) -> DomainFeatures:
     """Trains the network; the same arguments give the same weights, to the bit, on one machine.
 
     Args:
-        images_a: uint8 [N, C, H, W] of domain A, N at least 1.
-        images_b: uint8 [M, C, H', W'] of domain B.
+        domains: of each, one or more, uint8 [N, C, H, W], N at least 1; N, H and W may differ.
         seed: of the initialisation and the batches.
-        steps: batches of 32, half of each domain.
+        steps: batches of 32, as many of each domain but for the remainder, which goes round.
         say: told the loss at the end.
 
     Raises:
         UserError: the domains differ in their channels, or one is empty.
     """
-    _check(images_a, images_b)
-    domains = resized(images_a), resized(images_b)
+    _check(domains)
+    domains = [resized(images) for images in domains]
     device.seed_initialisation(seed)
-    network = DomainFeatures(images_a.shape[1])
+    network = DomainFeatures(domains[0].shape[1], len(domains))
     learning_rates = (LEARNING_RATE * (1 - np.arange(steps) / steps)).tolist()
     step = TrainStep(network, nn.Adam(network.trainable_params(), learning_rate=learning_rates))
     losses = []
@@ -102,26 +110,28 @@ def train(images_a: np.ndarray, images_b: np.ndarray, *, seed: int, steps: int =
     return network
 
 
-def _check(images_a: np.ndarray, images_b: np.ndarray) -> None:
-    if not len(images_a) or not len(images_b):
-        raise UserError("a domain has no training images; both need some to train the network that compares them")
-    if images_a.shape[1] != images_b.shape[1]:
-        raise UserError(
-            f"the domains have {images_a.shape[1]} and {images_b.shape[1]} channels; give both as grey or as colour"
-        )
+def _check(domains: Sequence[np.ndarray]) -> None:
+    if not all(map(len, domains)):
+        raise UserError("a domain has no training images; each needs some to train the network that compares them")
+    channels = list(dict.fromkeys(str(images.shape[1]) for images in domains))
+    if len(channels) > 1:
+        raise UserError(f"the domains have {' and '.join(channels)} channels; give all as grey or as colour")
 
 
-def _batch(domains: tuple[np.ndarray, np.ndarray], seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [32, C, 64, 64] of both domains, mirrored and turned, and labels int32 [32], 4 domain + turn."""
+def _batch(domains: Sequence[np.ndarray], seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 [32, C, 64, 64] of the domains, mirrored and turned, and labels int32 [32], 4 domain + turn."""
     rng = randomness.generator(seed, "domain features", nimg=number * BATCH_SIZE)
-    images = np.concatenate([images[rng.integers(len(images), size=BATCH_SIZE // 2)] for images in domains])
+    which = np.sort((number * BATCH_SIZE + np.arange(BATCH_SIZE)) % len(domains))
+    images = np.concatenate(
+        [domains[at][rng.integers(len(domains[at]), size=(which == at).sum())] for at in np.unique(which)]
+    )
     turns = rng.integers(NUM_TURNS, size=BATCH_SIZE)
     mirrored = rng.integers(2, size=BATCH_SIZE)
     turned = [
         np.rot90(image[:, :, ::-1] if is_mirrored else image, turn, (1, 2))
         for image, turn, is_mirrored in zip(images, turns, mirrored, strict=True)
     ]
-    labels = np.repeat((0, NUM_TURNS), BATCH_SIZE // 2) + turns
+    labels = NUM_TURNS * which + turns
     return np.stack(turned), labels.astype(np.int32)
 
 
@@ -174,21 +184,19 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 
 def domain_network(
-    images_a: np.ndarray,
-    images_b: np.ndarray,
+    domains: Sequence[np.ndarray],
     *,
     seed: int = 0,
     steps: int = STEPS,
     cache: Path | None = None,
     say: Say,
 ) -> FeatureNetwork:
-    """The network of two domains, as measurements take it: from the cache, else trained (a minute) and cached.
+    """The network of some domains, as measurements take it: from the cache, else trained (a minute) and cached.
 
     The device must be configured before (`mindgan.runtime.device.configure`).
 
     Args:
-        images_a: training images of domain A, uint8 [N, C, H, W], N at least 1.
-        images_b: of domain B, uint8 [M, C, H', W'].
+        domains: training images of each, one or more, uint8 [N, C, H, W], N at least 1; N, H and W may differ.
         seed: of the training.
         steps: of the training.
         cache: folder of the cached weights; without it that of `mindgan.metrics.digit_features.cache_folder`.
@@ -197,22 +205,30 @@ def domain_network(
     Raises:
         UserError: the domains differ in their channels, or one is empty.
     """
-    _check(images_a, images_b)
-    domains = resized(images_a), resized(images_b)
-    key = hashlib.sha256(f"{RECIPE_VERSION} {seed} {steps} {dataset_fingerprint(*domains)}".encode()).hexdigest()
+    _check(domains)
+    domains = [resized(images) for images in domains]
+    key = hashlib.sha256(f"{RECIPE_VERSION} {seed} {steps} {_fingerprint(domains)}".encode()).hexdigest()
     path = (cache or cache_folder()) / f"domain-features-{key[:16]}-v{RECIPE_VERSION}.safetensors"
-    network = _load(path, images_a.shape[1], say)
+    network = _load(path, DomainFeatures(domains[0].shape[1], len(domains)), say)
     if network is None:
-        say(f"training a network on both domains, to compare images by; it will be kept in {path}")
-        network = train(*domains, seed=seed, steps=steps, say=say)
+        which = {1: "the images", 2: "both domains"}.get(len(domains), f"{len(domains)} classes")
+        say(f"training a network on {which}, to compare images by; it will be kept in {path}")
+        network = train(domains, seed=seed, steps=steps, say=say)
         _store(network, path, say)
     return _measuring(network, domains)
 
 
-def _measuring(network: DomainFeatures, domains: tuple[np.ndarray, np.ndarray]) -> FeatureNetwork:
+def _fingerprint(domains: Sequence[np.ndarray]) -> str:
+    if len(domains) == 2:  # as before there were others, so that caches remain those of the numbers measured with them
+        return dataset_fingerprint(*domains)
+    return " ".join(dataset_fingerprint(images, np.zeros(0)) for images in domains)
+
+
+def _measuring(network: DomainFeatures, domains: Sequence[np.ndarray]) -> FeatureNetwork:
     some = np.concatenate([resized(images[:NUM_SCALING]) for images in domains])
     evaluation = Evaluation(network, some)
-    return FeatureNetwork(NAME, False, evaluation.features, evaluation.distances)
+    name = {1: NAME_OF_ONE, 2: NAME}.get(len(domains), NAME_OF_CLASSES)
+    return FeatureNetwork(name, False, evaluation.features, evaluation.distances)
 
 
 def _weights(network: DomainFeatures) -> dict[str, np.ndarray]:
@@ -234,11 +250,10 @@ def _store(network: DomainFeatures, path: Path, say: Say) -> None:
         say(f"the network is not kept: {error} (MINDGAN_CACHE names it)")
 
 
-def _load(path: Path, image_channels: int, say: Say) -> DomainFeatures | None:
-    """The network in the cache file `path`; None where there is none, or none that is whole."""
+def _load(path: Path, network: DomainFeatures, say: Say) -> DomainFeatures | None:
+    """`network` with the weights of the cache file `path`; None where there is none, or none that is whole."""
     if not os.path.exists(path):  # False, not an error, where the folder cannot be searched
         return None
-    network = DomainFeatures(image_channels)
     try:
         weights = read_state_dict(path)
         digest = weights.pop(DIGEST, np.empty(0))

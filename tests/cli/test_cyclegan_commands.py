@@ -131,8 +131,8 @@ def test_commands_of_digits_on_a_run_of_cyclegan_say_so(folder, capsys):
     for source in (folder / "result", folder / "result" / "model" / "CYcleGan_epoch_3.ckpt"):
         said = failing(run_here("generate", "--source", source), capsys)
         assert f"--source {source} is of CycleGAN, which draws from images; use mindgan translate" in said
-    said = failing(run_here("metrics", "--source", folder / "result"), capsys)
-    assert "Generator" in said or "checkpoint" in said
+    said = failing(run_here("metrics", "mnist", "--source", folder / "result"), capsys)
+    assert "is no run of the MLP GAN but of CycleGAN; use mindgan metrics cyclegan" in said
 
 
 def test_a_run_that_another_process_holds_is_told(folder, capsys):

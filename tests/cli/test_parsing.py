@@ -126,7 +126,14 @@ def test_help_is_a_map_of_the_commands(arguments, capsys):
 
 @pytest.mark.parametrize(
     "command",
-    [*(sorted(set(COMMANDS) - {"train"})), "train cyclegan", "train stylegan", "metrics cyclegan", "data check"],
+    [
+        *(sorted(set(COMMANDS) - {"train"})),
+        "train cyclegan",
+        "train stylegan",
+        "metrics cyclegan",
+        "metrics stylegan",
+        "data check",
+    ],
 )
 def test_every_option_is_explained(command, capsys):
     with pytest.raises(SystemExit):
@@ -139,9 +146,10 @@ def test_every_option_is_explained(command, capsys):
 @pytest.mark.parametrize(
     "arguments",
     ["generate --num 0", "generate --seed -1", "generate --walk_frames -1", "export --batch_size 0", "metrics --num 1",
-     "metrics --seed -1", "export --format onnx --out a.mindir", "generate --seeds 5-3", "generate --seeds a",
-     "generate --seeds 1,", "generate --seeds 4294967296", "generate --seeds 0-4294967295", "generate --trunc nan",
-     "data --preview a.jpg"],
+     "metrics --seed -1", "metrics stylegan --num 1", "metrics stylegan --trunc nan",
+     "metrics stylegan --source ~nobody1/x", "export --format onnx --out a.mindir", "generate --seeds 5-3",
+     "generate --seeds a", "generate --seeds 1,", "generate --seeds 4294967296", "generate --seeds 0-4294967295",
+     "generate --trunc nan", "data --preview a.jpg"],
 )  # fmt: skip
 def test_the_other_commands_check_too(arguments):
     with pytest.raises(UserError, match="--"):

@@ -1,5 +1,7 @@
 """The network of two domains: its arithmetic against NumPy, its training, and what its distances tell apart."""
 
+import hashlib
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,9 @@ from safetensors.numpy import save
 from mindgan.data.batches import normalise
 from mindgan.metrics import domain_features
 from mindgan.metrics.domain_features import (
+    NAME,
+    NAME_OF_CLASSES,
+    NAME_OF_ONE,
     DomainFeatures,
     Evaluation,
     domain_network,
@@ -51,7 +56,7 @@ DISCS, SQUARES = drawings(40, 1, is_round=True), drawings(50, 2, is_round=False)
 @pytest.fixture(scope="module")
 def network() -> DomainFeatures:
     device.configure("CPU", "graph")
-    return train(DISCS, SQUARES, seed=0, steps=STEPS, say=silent)
+    return train([DISCS, SQUARES], seed=0, steps=STEPS, say=silent)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +139,7 @@ def test_learns_domain_and_turn(network):
 @pytest.mark.slow
 def test_training_is_bit_reproducible_and_depends_on_the_seed():
     def weights(seed: int) -> list[np.ndarray]:
-        network = train(DISCS, SQUARES, seed=seed, steps=3, say=silent)
+        network = train([DISCS, SQUARES], seed=seed, steps=3, say=silent)
         return [parameter.asnumpy() for parameter in network.get_parameters()]
 
     first, second, other = weights(1), weights(1), weights(2)
@@ -152,6 +157,56 @@ def test_labels_say_how_the_images_are_turned():
     assert len(set(labels)) >= 6  # of 8
 
 
+def test_batches_of_two_domains_are_those_that_published_numbers_were_measured_with():
+    """Sixteen of A, sixteen of B, then turns, then mirroring, drawn one after the other."""
+    domains = [resized(DISCS), resized(SQUARES)]
+    rng = np.random.default_rng([7, 0, 5 * 32, zlib.crc32(b"domain features")])
+    images = np.concatenate([images[rng.integers(len(images), size=16)] for images in domains])
+    turns, is_mirrored = rng.integers(4, size=32), rng.integers(2, size=32).astype(bool)
+    images[is_mirrored] = images[is_mirrored][..., ::-1]
+    found, labels = domain_features._batch(domains, 7, 5)
+    np.testing.assert_array_equal(labels, np.repeat((0, 4), 16) + turns)
+    np.testing.assert_array_equal(
+        found, [np.rot90(image, turn, (1, 2)) for image, turn in zip(images, turns, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("num", [1, 3, 10, 50])
+def test_a_batch_holds_as_many_of_each_domain(num):
+    """Domain d is of grey d alone; what does not divide goes round."""
+    domains = [np.full((2, 1, 64, 64), number, np.uint8) for number in range(num)]
+    seen = np.zeros(num, int)
+    for number in range(num):
+        images, labels = domain_features._batch(domains, 1, number)
+        assert (labels.dtype, images.shape) == (np.int32, (32, 1, 64, 64))
+        np.testing.assert_array_equal(images[:, 0, 0, 0], labels // 4)
+        counts = np.bincount(labels // 4, minlength=num)
+        assert counts.max() - counts.min() <= 1
+        seen += counts
+    assert (seen == 32).all()
+
+
+@pytest.fixture(scope="module")
+def of_one() -> DomainFeatures:
+    device.configure("CPU", "graph")
+    return train([DISCS], seed=0, steps=STEPS, say=silent)
+
+
+def test_one_domain_teaches_the_turns(of_one):
+    assert of_one.classify.weight.shape == (4, 128)
+    images, labels = domain_features._batch([resized(drawings(30, 6, is_round=True))], 9, 0)
+    _, logits = of_one(Tensor(normalise(images)))
+    assert (logits.asnumpy().argmax(1) == labels).mean() > 0.5
+    assert set(labels) == set(range(4))
+    network = domain_features._measuring(of_one, [DISCS])
+    assert (network.name, network.is_comparable) == (domain_features.NAME_OF_ONE, False)
+    features = network.features(DISCS)
+    assert np.square(features).mean() == pytest.approx(1, rel=1e-4)
+    far, near = (frechet_distance(*statistics(features), *statistics(network.features(images)))
+                 for images in (255 - DISCS, drawings(40, 8, is_round=True)))  # fmt: skip
+    assert near < far
+
+
 GREY = [drawings(4, 1, is_round=True, channels=1), np.repeat(drawings(4, 2, is_round=False, channels=1), 2, 3)]
 
 
@@ -161,7 +216,7 @@ def filled(tmp_path_factory) -> tuple[Path, np.ndarray]:
     device.configure("CPU", "graph")
     folder = tmp_path_factory.mktemp("cache") / "new"
     lines: list[str] = []
-    network = domain_network(*GREY, steps=2, cache=folder, say=lines.append)
+    network = domain_network(GREY, steps=2, cache=folder, say=lines.append)
     assert [line.split(",")[0] for line in lines] == [
         "training a network on both domains",
         "domain classifier: 2 steps",
@@ -177,7 +232,7 @@ def forbidden(line: str) -> None:
 
 def test_second_use_gives_the_same_features_without_training(filled):
     folder, features = filled
-    network = domain_network(*GREY, steps=2, cache=folder, say=forbidden)
+    network = domain_network(GREY, steps=2, cache=folder, say=forbidden)
     assert features.shape == (4, 128)
     np.testing.assert_array_equal(network.features(GREY[0][:, :, :30]), features)
 
@@ -200,7 +255,7 @@ def test_a_damaged_cache_is_trained_again_and_mended(filled, tmp_path, trained, 
     path = tmp_path / whole.name
     path.write_bytes(change(whole.read_bytes()))
     lines: list[str] = []
-    domain_network(*GREY, steps=2, cache=tmp_path, say=lines.append)
+    domain_network(GREY, steps=2, cache=tmp_path, say=lines.append)
     assert len(trained) == 1
     assert reason in lines[0]
     assert lines[0].endswith("training again")
@@ -214,9 +269,9 @@ def trained(monkeypatch) -> list[dict]:
     """
     calls: list[dict] = []
 
-    def made(images_a: np.ndarray, images_b: np.ndarray, **settings) -> DomainFeatures:
+    def made(domains: list[np.ndarray], **settings) -> DomainFeatures:
         calls.append(settings)
-        return DomainFeatures(images_a.shape[1])
+        return DomainFeatures(domains[0].shape[1], len(domains))
 
     monkeypatch.setattr(domain_features, "train", made)
     monkeypatch.setattr(domain_features, "Evaluation", lambda *_: SimpleNamespace(features=None, distances=None))
@@ -224,21 +279,53 @@ def trained(monkeypatch) -> list[dict]:
 
 
 def test_other_images_seeds_and_recipes_have_their_own_cache(trained, tmp_path, monkeypatch):
-    domain_network(*GREY, cache=tmp_path, say=silent)
-    domain_network(*GREY, cache=tmp_path, say=forbidden)
-    domain_network(*GREY, cache=tmp_path, seed=1, say=silent)
-    domain_network(*GREY[::-1], cache=tmp_path, say=silent)
-    domain_network(GREY[0], GREY[1][:3], cache=tmp_path, say=silent)
+    domain_network(GREY, cache=tmp_path, say=silent)
+    domain_network(GREY, cache=tmp_path, say=forbidden)
+    domain_network(GREY, cache=tmp_path, seed=1, say=silent)
+    domain_network(GREY[::-1], cache=tmp_path, say=silent)
+    domain_network([GREY[0], GREY[1][:3]], cache=tmp_path, say=silent)
     monkeypatch.setattr(domain_features, "RECIPE_VERSION", 99)
-    domain_network(*GREY, cache=tmp_path, say=silent)
+    domain_network(GREY, cache=tmp_path, say=silent)
     assert len(trained) == len(list(tmp_path.iterdir())) == 5
     assert trained[1]["seed"] == 1
+
+
+def test_the_cache_of_two_domains_has_the_name_it_always_had(trained, tmp_path):
+    """By which the networks of published numbers are found again."""
+    hashed = hashlib.sha256()
+    for name, images in zip(("images", "labels"), map(resized, GREY), strict=True):
+        hashed.update(f"{name} uint8 {images.shape};".encode() + images.tobytes())
+    key = hashlib.sha256(f"1 6 400 {hashed.hexdigest()}".encode()).hexdigest()
+    domain_network(GREY, seed=6, cache=tmp_path, say=silent)
+    assert [path.name for path in tmp_path.iterdir()] == [f"domain-features-{key[:16]}-v1.safetensors"]
+
+
+def test_each_division_into_domains_has_its_own_network_and_name(trained, tmp_path):
+    whole, others = GREY[0], resized(GREY[1])
+    named = {
+        NAME_OF_ONE: [[whole], [whole[:3]], [others]],
+        NAME: [[whole[:2], whole[2:]]],
+        NAME_OF_CLASSES: [
+            [whole[:1], whole[1:2], whole[2:]],
+            [whole[:1], whole[1:3], whole[3:]],
+            [whole, others, whole],
+        ],
+    }
+    lines: list[str] = []
+    for name, divisions in named.items():
+        for domains in divisions:
+            assert domain_network(domains, cache=tmp_path, say=lines.append).name == name
+            domain_network(domains, cache=tmp_path, say=forbidden)
+    assert len(trained) == len(list(tmp_path.iterdir())) == 7
+    assert [line.split(",")[0].removeprefix("training a network on ") for line in lines] == [
+        *["the images"] * 3, "both domains", *["3 classes"] * 3,
+    ]  # fmt: skip
 
 
 def test_a_cache_that_cannot_be_written_is_said_and_no_error(trained, tmp_path):
     (tmp_path / "file").write_text("in the way")
     lines: list[str] = []
-    domain_network(*GREY, cache=tmp_path / "file", say=lines.append)
+    domain_network(GREY, cache=tmp_path / "file", say=lines.append)
     assert lines[-1].startswith("the network is not kept: ")
     assert "MINDGAN_CACHE" in lines[-1]
 
@@ -257,6 +344,6 @@ def test_resized_by_hand():
 
 def test_domains_that_cannot_be_compared_are_refused():
     with pytest.raises(UserError, match="3 and 1 channels"):
-        train(DISCS, SQUARES[:, :1], seed=0, say=silent)
+        train([DISCS, SQUARES[:, :1]], seed=0, say=silent)
     with pytest.raises(UserError, match="no training images"):
-        train(DISCS, SQUARES[:0], seed=0, say=silent)
+        train([DISCS, SQUARES[:0]], seed=0, say=silent)
