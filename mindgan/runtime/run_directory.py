@@ -4,6 +4,7 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import PART_PREFIX, user_path
@@ -38,6 +39,9 @@ class RunDirectory:
                              StyleGan_mapping.mindir and StyleGan_synthesis.mindir
         samples/             reals.png, fakes_init.png and fakes000012.png: grids of one set of latents
         Data/                StyleGan_cat_0.jpg: new image 0 of a class
+
+    Where snapshots lie so close that two would share their kimg, it has thousandths, which are single images:
+    network-snapshot-000000.512.ckpt and fakes000000.512.png.
     """
 
     def __init__(self, root: str | Path):
@@ -122,26 +126,26 @@ class RunDirectory:
         """Removes the oldest .ckpt of model/ beyond the newest `keep`."""
         _remove_oldest(self.operator_models(".ckpt"), keep)
 
-    def snapshot(self, kimg: int) -> Path:
-        """The networks of StyleGAN2 after so many thousand images."""
-        return self.model / f"network-snapshot-{kimg:06d}.ckpt"
+    def snapshot(self, kimg: float) -> Path:
+        """The networks of StyleGAN2 after so many thousand images; a float is told with thousandths."""
+        return self.model / f"network-snapshot-{_kimg(kimg)}.ckpt"
 
-    def snapshots(self) -> list[tuple[int, Path]]:
-        """The snapshots there are: (kimg, path), oldest first."""
-        return _numbered(self.model, r"network-snapshot-(\d+)\.ckpt")
+    def snapshots(self) -> list[tuple[Any, Path]]:
+        """The snapshots there are: (kimg as of `snapshot`, path), oldest first."""
+        return _numbered(self.model, rf"network-snapshot-({_KIMG})\.ckpt")
 
     def keep_snapshots(self, keep: int) -> None:
         """Removes the oldest snapshots beyond the newest `keep`."""
         _remove_oldest(self.snapshots(), keep)
 
-    def fakes(self, kimg: int) -> Path:
-        """The grid drawn after so many thousand images."""
-        return self.sample_rows / f"fakes{kimg:06d}.png"
+    def fakes(self, kimg: float) -> Path:
+        """The grid drawn after so many thousand images; a float is told with thousandths."""
+        return self.sample_rows / f"fakes{_kimg(kimg)}.png"
 
-    def fakes_of_run(self) -> list[tuple[int, Path]]:
-        """The grids there are: (kimg, path), oldest first; the untrained network's is the one of 0."""
+    def fakes_of_run(self) -> list[tuple[Any, Path]]:
+        """The grids there are: (kimg as of `fakes`, path), oldest first; the untrained network's is the one of 0."""
         initial = [(0, self.fakes_init)] if self.fakes_init.is_file() else []
-        return initial + _numbered(self.sample_rows, r"fakes(\d+)\.png")
+        return initial + _numbered(self.sample_rows, rf"fakes({_KIMG})\.png")
 
     def translated(self, batch: int, index: int) -> Path:
         """Image `index` of a batch, translated after the training."""
@@ -180,14 +184,22 @@ class RunDirectory:
         _remove_oldest(self.states(), keep)
 
 
-def _numbered(folder: Path, pattern: str) -> list[tuple[int, Path]]:
+_KIMG = r"\d+(?:\.\d{3})?"
+
+
+def _kimg(number: float) -> str:
+    return f"{number:010.3f}" if isinstance(number, float) else f"{number:06d}"
+
+
+def _numbered(folder: Path, pattern: str) -> list[tuple[Any, Path]]:
+    """By the number in each name: an int, or a float where it has a fraction."""
     if not folder.is_dir():
         return []
     found = [(re.fullmatch(pattern, path.name), path) for path in folder.iterdir()]
-    return sorted((int(match[1]), path) for match, path in found if match)
+    return sorted((float(match[1]) if "." in match[1] else int(match[1]), path) for match, path in found if match)
 
 
-def _remove_oldest(numbered: list[tuple[int, Path]], keep: int) -> None:
+def _remove_oldest(numbered: list[tuple[Any, Path]], keep: int) -> None:
     for _, path in numbered[: max(len(numbered) - keep, 0)]:
         with suppress(FileNotFoundError):
             path.unlink()

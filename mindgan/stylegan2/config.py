@@ -191,7 +191,7 @@ class StyleGanConfig(DeviceOptions):
     """Rows and columns of the sample grids."""
 
     dry_run: bool = False
-    """Tell the settings, parameter counts, time and memory of the whole run from three steps, and train nothing."""
+    """Tell the settings, parameter counts, time and peak memory of a run from three steps, and train nothing."""
 
     seed: int = 0
     """Seed of the weights, the latents, the order of the images, the augmentation and the noise."""

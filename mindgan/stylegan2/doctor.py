@@ -39,8 +39,8 @@ MIN_VARIANCE = 0.25  # copies of one image 0; a training that drew all digits al
 # are blurred beyond use have 0.25.
 MIN_SPACING = 0.15
 EARLY_SHARE, EARLY_KIMG = 0.25, 100  # of a run, at most: at first fakes are alike and change together in sound runs too
-# Copies 0, blurred or with strong noise 0.1 to 0.5, and a set of which half are copies 0.35 at most; averages of five
-# neighbours, which are nearer to reals than new images are, 0.66 to 0.83.
+# Copies 0, also shifted or mirrored, blurred or with strong noise 0.1 to 0.5, and a set of which half are copies
+# 0.35 at most; averages of five neighbours, which are nearer to reals than new images are, 0.65 to 0.84.
 MIN_NEAREST = 0.5
 
 _MOST_SPACED = 64  # images whose distances to one another are taken at once
@@ -49,7 +49,7 @@ _REALS_PER_SPACED = 4  # as many reals as fakes and more, so that few fakes by h
 
 
 def examine_images(fakes: np.ndarray, data: LabelledImages, seed: int) -> dict[str, float]:
-    """What the images say, for stats.jsonl; compared are the colours of 16 x 16 areas.
+    """What the images say, for stats.jsonl; compared are the colours of areas, 16 of them along a side.
 
     Args:
         fakes: of different latents, uint8 [N, C, H, W], of the size of the training images.
@@ -60,13 +60,14 @@ def examine_images(fakes: np.ndarray, data: LabelledImages, seed: int) -> dict[s
         ``Doctor/fake_variance_ratio``: variance among the fakes, of that among reals: 0 where all are one image.
         ``Doctor/fake_spacing_ratio``: how far a fake's nearest other fake is, of the same among as many reals.
         ``Doctor/nearest_ratio``: how far a fake's nearest real is, of how far that one's own nearest other real is, the
-        median: near 1 for new images, 0 for copies. What cannot be said, as of one fake or of equal reals, is left out.
+        median: near 1 for new images, 0 for copies, also those that are shifted by up to a fourteenth of a side or
+        mirrored. What cannot be said, as of one fake or of equal reals, is left out.
     """
     reals, means = Reals(data, seed), area_means(fakes).reshape(len(fakes), -1)
     found = {
-        VARIANCE: _ratio(means.var(0).sum(), reals.unmirrored.var(0).sum()) if len(means) > 1 else None,
-        SPACING: _spacing_ratio(means, reals.unmirrored, seed),
-        NEAREST: _nearest_ratio(means, reals),
+        VARIANCE: _ratio(means.var(0).sum(), reals.means.var(0).sum()) if len(means) > 1 else None,
+        SPACING: _spacing_ratio(means, reals.means, seed),
+        NEAREST: _nearest_ratio(fakes, reals),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -89,10 +90,10 @@ def _mean_spacing(means: np.ndarray, num: int, random: np.random.Generator) -> f
     return float(np.mean([spacing(each) for each in some]))
 
 
-def _nearest_ratio(means: np.ndarray, reals: Reals) -> float | None:
+def _nearest_ratio(fakes: np.ndarray, reals: Reals) -> float | None:
     """By its own real's neighbour, since some kinds of images lie closer together than others."""
-    rows, distances = reals.nearest(means)
-    _, among_reals = reals.nearest(reals.means[rows], without=rows)
+    rows, distances = reals.nearest(fakes)
+    _, among_reals = reals.nearest(reals.pixels(rows), without=rows)
     says = among_reals > 0  # not where the training images have two of one
     return float(np.median(distances[says] / among_reals[says])) if says.any() else None
 
@@ -254,15 +255,18 @@ def _guards(settings: Settings) -> list[str]:
 class Doctor:
     """Tells, whenever it is asked, the findings that were not there the last time."""
 
-    def __init__(self, run: RunDirectory, settings: Settings, say: Callable[[str], None]):
+    def __init__(self, run: RunDirectory, settings: Settings, say: Callable[[str], None], *, ticks: Sequence[int] = ()):
         """
         Args:
-            run: whose stats.jsonl is read.
+            run: whose stats.jsonl is read. What it holds already is of a process before this one.
             settings: the resolved ones.
             say: gets a line for each.
+            ticks: after which it is asked, counted from 1; so it knows what that process told last.
         """
         self.run, self.settings, self.say = run, settings, say
-        self.told: set[str] = set()
+        stats = jsonl.read_stats(run.stats)
+        asked = [place for place, line in enumerate(stats) if line["epoch"] + 1 in ticks]
+        self.told = set(diagnose(stats[: asked[-1] + 1], settings)) if asked else set()
 
     def __call__(self, state: object) -> None:
         """After the line of a tick was written."""

@@ -1,6 +1,7 @@
 """What a training would be like: its settings, its networks, and what it costs, from three real steps."""
 
 import math
+import sys
 import time
 from collections import Counter
 
@@ -27,7 +28,7 @@ Kind = tuple[bool, bool]
 
 
 def dry_run(config: StyleGanConfig, console: Console) -> None:
-    """Tells the settings, parameter counts, time and memory of a training; nothing is left on the disk.
+    """Tells the settings, parameter counts, time and peak memory of a training; nothing is left on the disk.
 
     Args:
         config: the settings.
@@ -43,7 +44,7 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     run.check()
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
-    source = resume.read(config.resume) if config.resume else None
+    source = resume.read(config.resume) if config.resume and not run.states() else None
     with scratch_folder() as folder:
         data = prepare.load(config, RunDirectory(folder), found, say=console.say)
         state = make_state(config, data.num_classes)
@@ -105,7 +106,7 @@ def _costs(config: StyleGanConfig, state: TrainState, data: LabelledImages) -> l
         f"time: {seconds:.3f} s a step of {config.batch_size} images, {seconds / config.batch_size * 1000:.1f} s a "
         f"kimg; {config.total_kimg:g} kimg take about {duration_text(total)}, without samples and Data/",
         f"compiling: about {compiling:.0f} s before the first step{again}",
-        f"memory: {_memory():.1f} GB",
+        f"memory: {_memory():.1f} GB at its peak",
     ]
 
 
@@ -124,7 +125,12 @@ def kinds_of_steps(config: StyleGanConfig) -> dict[Kind, tuple[int, int]]:
 
 
 def _memory() -> float:
-    """GB that the process holds; of an accelerator, that it has needed there."""
-    if ms.get_context("device_target") == "CPU":
+    """GB that the process has held at most; of an accelerator, that it has needed there."""
+    if ms.get_context("device_target") != "CPU":
+        return ms.runtime.max_memory_allocated() / 2**30
+    try:
+        import resource
+    except ImportError:  # Windows
         return psutil.Process().memory_info().rss / 2**30
-    return ms.runtime.max_memory_allocated() / 2**30
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes in ru_maxrss' unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

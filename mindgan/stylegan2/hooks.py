@@ -117,8 +117,13 @@ class AfterTicks(Hook):
     """A function of the state after every so many ticks and after the last."""
 
     def __init__(self, act: Callable[[TrainState], object], *, every: int, ticks: int):
-        self.act, self.every, self.ticks = act, every, ticks
+        self.act, self.due = act, frozenset(due_ticks(every, ticks))
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.ticks:
+        if epoch + 1 in self.due:
             self.act(state)
+
+
+def due_ticks(every: int, ticks: int) -> list[int]:
+    """The ticks after which something is due that comes every so many and after the last, counted from 1."""
+    return [*range(every, ticks, every), ticks]

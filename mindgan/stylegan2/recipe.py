@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mindgan.data.image_set import ImageSet
 from mindgan.data.labelled import LabelledImages
 from mindgan.render.grids import image_grid, opaque, save_png
 from mindgan.runtime import device
@@ -15,7 +16,7 @@ from mindgan.stylegan2 import checkpoints, prepare, results, resume
 from mindgan.stylegan2.checkpoints import About
 from mindgan.stylegan2.config import FIXED_BY_RUN, StyleGanConfig
 from mindgan.stylegan2.doctor import Doctor, examine_images
-from mindgan.stylegan2.hooks import AfterTicks, Ticks
+from mindgan.stylegan2.hooks import AfterTicks, Ticks, due_ticks
 from mindgan.stylegan2.iteration import Iteration
 from mindgan.stylegan2.sample import Drawer, grid_latents
 from mindgan.stylegan2.state import NETWORKS, make_state
@@ -27,6 +28,7 @@ from mindgan.training.trainer import Hook, Schedule
 from mindgan.training.trainer import train as train_loop
 
 FAMILY = checkpoints.FAMILY
+KIMG = 1000  # images
 
 
 def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
@@ -47,23 +49,21 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     run.check()
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
-    source = resume.read(config.resume) if config.resume else None
-    run.create()  # only now: whatever is wrong with the data leaves nothing behind
+    started = _start(config, run, found, console)
+    run.create()  # only now: whatever is wrong with the data or --resume leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
     if run.states():  # before validation replaces the images of a run of something else
         checkpoint.require_same_run(run, _settings(config))
         checkpoint.require_same_run(run, _about(config, prepare.preview(config, run, found)))
     data = prepare.load(config, run, found, say=console.say)
-    state = make_state(config, data.num_classes)
+    state = make_state(config, data.num_classes) if started is None else started
     state.about = _about(config, data)
     schedule = make_schedule(config)
     if checkpoint.restore_newest(run, state, say=console.say):
         console.say(f"going on after {state.nimg} images")
         if state.nimg < schedule.total_nimg:
             tell_other_versions(run, console.say)
-    elif source is not None:
-        resume.start_from(source, state, partial=config.resume_partial, say=console.say)
     about = {
         "family": FAMILY,
         "data": prepare.name_of(config),
@@ -79,6 +79,16 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         return None
     results.render(run.root)
     return data
+
+
+def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, console: Console) -> TrainState | None:
+    """A state with the weights that --resume names; None without it, and where a run goes on, which has its own."""
+    if not config.resume or run.states():
+        return None
+    source = resume.read(config.resume)
+    state = make_state(config, prepare.preview(config, run, found).num_classes)
+    resume.start_from(source, state, partial=config.resume_partial, say=console.say)
+    return state
 
 
 def make_schedule(config: StyleGanConfig) -> Schedule:
@@ -101,10 +111,12 @@ def _train(
         pictures.begin()
 
     examined: dict[str, float] = {}
+    snaps, has_fractions = due_ticks(config.snap, schedule.epochs), names_have_fractions(run, config.snap, schedule)
 
     def snap(state: TrainState) -> None:
-        examined.update(examine_images(pictures.fakes(state), data, config.seed))
-        save_snapshot(run, config, state, data)
+        kimg = state.nimg / KIMG if has_fractions else state.nimg // KIMG
+        examined.update(examine_images(pictures.fakes(kimg), data, config.seed))
+        save_snapshot(run, config, state, data, kimg)
 
     def after_snaps(act: Callable[[TrainState], None]) -> Hook:
         return AfterTicks(act, every=config.snap, ticks=schedule.epochs)
@@ -112,10 +124,20 @@ def _train(
     hooks: list[Hook] = [
         after_snaps(snap),  # before the tick's line, which tells what was examined
         Ticks(run, console, schedule, start_nimg=state.nimg, examined=examined),
-        after_snaps(Doctor(run, config.settings(), console.say)),
+        after_snaps(Doctor(run, config.settings(), console.say, ticks=snaps)),  # made after Ticks has dropped lines
         SaveState(run),
     ]
     return train_loop(state, Iteration(state, data, config), schedule, hooks)
+
+
+def names_have_fractions(run: RunDirectory, snap: int, schedule: Schedule) -> bool:
+    """Whether snapshots are named by images, as two would share their kimg, or one that of the untrained network.
+
+    A run that has such names goes on with them: whole kimg would not sort among them.
+    """
+    kimgs = [tick * schedule.nimg_per_epoch // KIMG for tick in (0, *due_ticks(snap, schedule.epochs))]
+    is_begun = any(isinstance(kimg, float) for kimg, _ in (*run.snapshots(), *run.fakes_of_run()))
+    return is_begun or len(set(kimgs)) < len(kimgs)
 
 
 class Grids:
@@ -131,17 +153,19 @@ class Grids:
         self._save(self.run.reals, prepare.grid_of_reals(self.data, self.config))
         self._save(self.run.fakes_init, self.drawer.draw(self.z, self.c))
 
-    def fakes(self, state: TrainState) -> np.ndarray:
+    def fakes(self, kimg: float) -> np.ndarray:
         """Draws and saves the grid of a snapshot: its images, uint8 [N, C, H, W]."""
         fakes = self.drawer.draw(self.z, self.c)
-        self._save(self.run.fakes(state.nimg // 1000), fakes)
+        self._save(self.run.fakes(kimg), fakes)
         return fakes
 
     def _save(self, path: Path, images: np.ndarray) -> None:
         save_png(path, image_grid(opaque(images), columns=self.config.grid))
 
 
-def save_snapshot(run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages) -> None:
+def save_snapshot(
+    run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages, kimg: float
+) -> None:
     """The networks into model/, without the oldest beyond `keep`."""
     about = About(
         state.cells["G"].shape,
@@ -151,7 +175,7 @@ def save_snapshot(run: RunDirectory, config: StyleGanConfig, state: TrainState, 
         config.mbstd_group or 1,
         state.cells["ada"].probability,
     )
-    checkpoints.save(run.snapshot(state.nimg // 1000), {name: state.cells[name] for name in NETWORKS}, about)
+    checkpoints.save(run.snapshot(kimg), {name: state.cells[name] for name in NETWORKS}, about)
     run.keep_snapshots(config.keep)
 
 

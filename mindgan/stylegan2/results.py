@@ -1,5 +1,6 @@
 """The curves, the pictures and the report of a run, made from what the run wrote."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,7 +120,7 @@ def _save_report(
         groups=groups,
         nimg_per_epoch=None,
         epoch_seconds=seconds,
-        facts=_facts(config, stats, seconds),
+        facts=_facts(run, config, stats, seconds),
         samples=samples,
         pictures={"real images": run.reals, **newest, "fakes of the same latents, by kimg": run.gif},
         warnings=found,
@@ -131,7 +132,7 @@ def _setting(asked: object, resolved: object) -> object:
     return asked if asked == resolved else f"{asked}: {resolved}"
 
 
-def _facts(config: dict, stats: list[dict], seconds: list[float]) -> dict[str, str]:
+def _facts(run: RunDirectory, config: dict, stats: list[dict], seconds: list[float]) -> dict[str, str]:
     about, nimg = config["run"], stats[-1]["nimg"]
     names = about.get("class_names")
     return {
@@ -142,5 +143,17 @@ def _facts(config: dict, stats: list[dict], seconds: list[float]) -> dict[str, s
         "images shown to the discriminator": f"{nimg / KIMG:g} kimg",
         "training time": duration_text(sum(seconds)),
         **({"time for a kimg": duration_text(sum(seconds) * KIMG / nimg)} if nimg else {}),
+        **_measured(run),
         **config["versions"],
     }
+
+
+def _measured(run: RunDirectory) -> dict[str, str]:
+    """The last snapshot that `mindgan metrics` measured; nothing where its file is missing, damaged or of others."""
+    try:
+        scores = json.loads((run.root / "metrics.json").read_bytes())
+        last = scores["snapshots"][-1]
+        numbers = f"FID {last['fid']:.4g}, KID {last['kid']:.4g} at {last['kimg']:g} kimg"
+        return {"measured": f"{numbers}, {scores['num_fakes']} fakes, by {scores['feature_network']}"}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}

@@ -15,6 +15,26 @@ def test_keeps_the_newest_by_number_not_by_name(tmp_path):
     assert [epoch for epoch, _ in run.networks("Discriminator")] == [2, 9, 10, 11]
 
 
+def test_snapshots_and_grids_by_kimg_or_by_image(tmp_path):
+    """The oldest goes first, whatever the order of the names: 9.5 before 10, and 1000001 last."""
+    run = RunDirectory(tmp_path)
+    assert run.snapshot(12).name == "network-snapshot-000012.ckpt"
+    assert run.fakes(12).name == "fakes000012.png"
+    assert run.snapshot(0.512).name == "network-snapshot-000000.512.ckpt"
+    assert run.fakes(3.0).name == "fakes000003.000.png"
+    kimgs = [0.016, 0.512, 1, 1.024, 2.0, 9.5, 10, 1000001]
+    for folder, name in ((run.model, run.snapshot), (run.sample_rows, run.fakes)):
+        folder.mkdir()
+        for kimg in kimgs:
+            name(kimg).touch()
+    run.fakes_init.touch()
+    (run.model / "network-snapshot-000001.5.ckpt").touch()  # not one of a run
+    assert run.snapshots() == [(kimg, run.snapshot(kimg)) for kimg in kimgs]
+    assert run.fakes_of_run() == [(0, run.fakes_init), *((kimg, run.fakes(kimg)) for kimg in kimgs)]
+    run.keep_snapshots(3)
+    assert [kimg for kimg, _ in run.snapshots()] == [9.5, 10, 1000001]
+
+
 def test_what_a_kill_left_is_removed(tmp_path):
     run = RunDirectory(tmp_path)
     run.checkpoints.mkdir()

@@ -106,5 +106,8 @@ def test_of_a_run_the_newest(path, tmp_path):
         (model / name).write_bytes(path.read_bytes())
     assert checkpoints.read_source(tmp_path).path == model / "network-snapshot-000012.ckpt"
     assert checkpoints.read_source(model / "network-snapshot-000004.ckpt").about.nimg == 4000
+    for name in ("network-snapshot-000012.512.ckpt", "network-snapshot-000012.064.ckpt"):
+        (model / name).write_bytes(path.read_bytes())
+    assert checkpoints.read_source(tmp_path).path == model / "network-snapshot-000012.512.ckpt"
     with pytest.raises(UserError, match="does not exist"):
         checkpoints.read_source(tmp_path / "no.ckpt")

@@ -62,24 +62,44 @@ def test_means_of_areas(shape):
     np.testing.assert_allclose(area_means(images), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_nearest_is_that_of_a_search_through_all(mirrored):
-    images, fakes = squares(40, 0), squares(7, 1)
-    reals = Reals(labelled(images, mirrored=mirrored), seed=0)
-    all_images = np.concatenate((images, images[..., ::-1])) if mirrored else images
-    flat = [area_means(each).reshape(len(each), -1).astype(np.float64) for each in (fakes, all_images)]
-    distances = np.linalg.norm(flat[0][:, None] - flat[1], axis=2)
-    rows, found = reals.nearest(flat[0].astype(np.float32))
+def middles(images: np.ndarray, most: tuple[int, int], areas: tuple[int, int]) -> np.ndarray:
+    """What is within `most` pixels of the edges, at all shifts, as means of areas: float64 [shifts, N, D]."""
+    height, width = (num - 2 * far for num, far in zip(images.shape[2:], most, strict=True))
+    rows, columns = height // areas[0], width // areas[1]
+    found = []
+    for top in range(2 * most[0] + 1):
+        for left in range(2 * most[1] + 1):
+            part = images[:, :, top : top + rows * areas[0], left : left + columns * areas[1]].astype(np.float64)
+            means = part.reshape(len(part), -1, rows, areas[0], columns, areas[1]).mean((3, 5)) / 255
+            found.append(means.reshape(len(part), -1))
+    return np.stack(found)
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "areas"), [((16, 16), (1, 1), (1, 1)), ((28, 40), (2, 2), (1, 2)), ((64, 16), (4, 1), (4, 1))]
+)
+def test_nearest_is_that_of_a_search_through_all(size, most, areas):
+    """Of shifts, mirror images and reals; pixels are the cells of images of up to 64 px."""
+    random = np.random.default_rng(0)
+    images, fakes = (random.integers(0, 256, (num, 3, *size), np.uint8) for num in (14, 5))
+    fakes[1:] = [np.roll(image[..., ::flip], shift, (1, 2)) for image, flip, shift in zip(
+        images, (1, -1, 1, -1), ((0, 0), (1, 0), (-1, 1), (-1, -1)), strict=False
+    )]  # fmt: skip
+    of_reals = middles(images, most, areas)[(2 * most[0] + 1) * (2 * most[1] + 1) // 2]  # without a shift
+    of_fakes = np.concatenate([middles(each, most, areas) for each in (fakes, fakes[..., ::-1])])
+    distances = np.linalg.norm(of_fakes[:, :, None] - of_reals, axis=3).min(0)
+    rows, found = Reals(labelled(images), seed=0).nearest(fakes)
     np.testing.assert_array_equal(rows, distances.argmin(1))
     np.testing.assert_allclose(found, distances.min(1), rtol=1e-5)
+    assert (found[1:] == 0).all()
+    assert found[0] > 1
 
 
-def test_a_real_is_neither_its_own_neighbour_nor_is_its_mirror_image():
-    half = squares(6, 2, size=16)
-    images = np.maximum(half, half[..., ::-1])  # each equals its mirror image
+def test_a_real_is_not_its_own_neighbour():
+    images = squares(6, 2)
     reals = Reals(labelled(images, mirrored=True), seed=0)
-    rows, distances = reals.nearest(reals.means, without=np.arange(12))
-    assert (rows % 6 != np.arange(12) % 6).all()
+    rows, distances = reals.nearest(images, without=np.arange(6))
+    assert (rows != np.arange(6)).all()
     assert (distances > 0.1).all()
 
 
@@ -114,11 +134,26 @@ def test_half_of_the_fakes_are_copies():
     assert examine_images(fakes, labelled(DIGITS.images), seed=0)[NEAREST] < doctor.MIN_NEAREST
 
 
-def test_mirrored_copies_count_where_mirror_images_were_trained_on():
-    images = squares(50, 0)
-    mirrored = images[..., ::-1]
-    assert examine_images(mirrored, labelled(images, mirrored=True), seed=0)[NEAREST] < 1e-3
-    assert examine_images(mirrored, labelled(images), seed=0)[NEAREST] > 0.7
+@pytest.mark.parametrize("size", [16, 28, 64, 256])
+@pytest.mark.parametrize(("down", "right", "flip"), [(0, 0, -1), (1, 0, 1), (-1, 1, -1), (0, -1, 1)])
+def test_shifted_and_mirrored_copies_are_copies(size, down, right, flip):
+    """By a sixteenth of the side; what is shifted in at the edge is another image's."""
+    small = np.random.default_rng(0).integers(0, 256, (60, 3, size // 4, size // 4), np.uint8)
+    images = small.repeat(4, 2).repeat(4, 3)
+    by = max(1, size // 16)
+    wide = np.concatenate((images[10:30], images[:20], images[30:50]), 3)
+    wide = np.concatenate((wide[::-1], wide, wide[::-1]), 2)
+    copies = wide[:, :, size - by * down : 2 * size - by * down, size - by * right : 2 * size - by * right][..., ::flip]
+    assert examine_images(copies, labelled(images[:50]), seed=0)[NEAREST] < 0.01
+    assert examine_images(images[50:], labelled(images[:50]), seed=0)[NEAREST] > 0.8
+
+
+@pytest.mark.parametrize("shift", [(0, 1), (1, 1), (2, -2)])
+def test_shifted_copies_of_digits_are_known_and_other_digits_are_none(shift):
+    copies = np.roll(DIGITS.images[:64], shift, (2, 3))
+    assert examine_images(copies, labelled(DIGITS.images), seed=0)[NEAREST] < 0.01
+    others = np.roll(DIGITS.test_images[:64], shift, (2, 3))
+    assert examine_images(others, labelled(DIGITS.images), seed=0)[NEAREST] > 0.75
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 4, 8])
@@ -250,3 +285,24 @@ def test_the_console_is_told_what_is_new(tmp_path: Path):
     assert after(*sick, *healthy(1, **{"Progress/augment": 0.86})) == []
     assert after(*healthy()) == []
     assert len(after(*sick)) == 1  # it came back
+
+
+def test_who_goes_on_is_told_what_was_not_told_before(tmp_path: Path):
+    """Snapshots after every fifth tick: p is too high from the eighth on, what D knows stands in the last line."""
+    lines = healthy(13, **{"Progress/augment": lambda tick: 0.3 if tick < 7 else 0.85})
+
+    def told(*lines: dict, more: list[dict]) -> list[str]:
+        run, said = RunDirectory(tmp_path), []
+        run.stats.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        visit = Doctor(run, SETTINGS, said.append, ticks=range(5, 41, 5))
+        run.stats.write_text("".join(json.dumps(line) + "\n" for line in [*lines, *more]))
+        visit(None)
+        return said
+
+    later = [line | {"epoch": line["epoch"] + 13, "nimg": line["nimg"] + 52000} for line in lines[-2:]]
+    assert told(*lines, more=later) == []
+    assert len(told(*lines[:9], more=later)) == 1  # the tenth tick, which would have told, is not in it
+    assert len(told(*lines[:9], more=lines[9:10])) == 1
+    assert len(told(more=lines[:10])) == 1
+    cured = [line | {"Progress/augment": 0.3} for line in later]
+    assert told(*lines, more=cured) == []

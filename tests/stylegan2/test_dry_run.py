@@ -1,9 +1,12 @@
 """What --dry_run tells: settings, sizes, and costs that are put together from the kinds of steps."""
 
 import re
+import resource
+import sys
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from cyclegan_runs import failing, run_here
 from stylegan_runs import SMALL, write_classes
@@ -62,7 +65,30 @@ def test_costs_are_those_of_a_cycle(monkeypatch):
     assert lines[0].startswith(f"time: {seconds:.3f} s a step of 8 images, {seconds * 125:.1f} s a kimg; 16 kimg take")
     assert "58 min" in lines[0]  # 2,000 steps
     assert lines[1] == "compiling: about 40 s before the first step, and as long again when p leaves 0"
-    assert lines[2] == "memory: 1.2 GB"
+    assert lines[2] == "memory: 1.2 GB at its peak"
+
+
+@pytest.mark.parametrize(("platform", "num"), [("linux", 3 << 20), ("darwin", 3 << 30)])
+def test_memory_is_the_most_that_was_held(platform, num, monkeypatch):
+    """In KiB on Linux, in bytes on macOS."""
+    monkeypatch.setattr(
+        resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=num * (who == resource.RUSAGE_SELF))
+    )
+    monkeypatch.setattr(module.sys, "platform", platform)
+    assert module._memory() == 3
+
+
+def test_what_was_given_back_counts_too():
+    array = np.ones(1 << 28, np.uint8)
+    held = psutil.Process().memory_info().rss / 2**30
+    del array
+    assert psutil.Process().memory_info().rss / 2**30 < held - 0.2
+    assert module._memory() > held - 0.02  # the kernel counts in rough steps
+
+
+def test_where_no_peak_is_known_it_is_what_is_held(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert module._memory() == pytest.approx(psutil.Process().memory_info().rss / 2**30, rel=0.05)
 
 
 def sizes_by_hand():

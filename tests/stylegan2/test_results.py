@@ -161,6 +161,16 @@ def test_the_grid_of_less_than_a_kimg_comes_after_the_untrained_one(tmp_path: Pa
     assert second == [0, f"data:image/png;base64,{base64.b64encode(run.fakes(0).read_bytes()).decode()}"]
 
 
+def test_grids_of_single_images_are_shown_each(tmp_path: Path):
+    run = RunDirectory(make_run(tmp_path))
+    run.fakes(1).rename(run.fakes(0.512))
+    run.fakes(3).rename(run.fakes(1.0))
+    results.render(tmp_path)
+    assert [kimg for kimg, _ in data(tmp_path)["samples"]] == [0, 0.512, 1]
+    assert "fakes after 1.0 kimg" in shown(tmp_path)
+    assert [frame[60, 60, 0] for frame in frames(run.gif)] == [0, 40, 120]
+
+
 def test_grids_of_another_size_are_left_out_of_the_gif(tmp_path: Path):
     run = RunDirectory(make_run(tmp_path))
     save_png(run.fakes(2), np.full((50, 50), 80, np.uint8))

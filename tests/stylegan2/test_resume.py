@@ -1,14 +1,20 @@
 """Training from the weights of another: all of them, or with consent what fits."""
 
+import shutil
+
 import numpy as np
 import pytest
-from stylegan2_small import small_config
+from stylegan2_small import SMALLEST, small_config
+from stylegan_runs import write_classes
 
 from mindgan.layers.torch_layout import to_torch
 from mindgan.runtime.errors import UserError
-from mindgan.stylegan2 import checkpoints, resume
+from mindgan.runtime.progress import Console
+from mindgan.stylegan2 import checkpoints, dry_run, recipe, resume
 from mindgan.stylegan2.checkpoints import About
+from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.state import NETWORKS, make_state
+from mindgan.training import checkpoint
 
 OTHER = {"seed": 9}
 
@@ -92,3 +98,57 @@ def test_what_cannot_be_read_is_told(tmp_path, name, message):
     with pytest.raises(UserError) as caught:
         resume.read(str(tmp_path / name))
     assert message in str(caught.value)
+
+
+def settings(folder, source, **changes):
+    """Of a training on the two classes in a folder, from a checkpoint."""
+    write_classes(folder)
+    urls = {"data_url": str(folder / "my images"), "train_url": str(folder / "run"), "resume": str(source)}
+    return StyleGanConfig(**{**SMALLEST, **urls, **changes})
+
+
+def stopped(run, config, state, *_):
+    """In place of a training, one that is stopped after a batch."""
+    state.nimg += 4
+    checkpoint.save_state(run, state)
+    return False
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"resolution": 16},
+        {"channel_max": 5},
+        {"image_channel": 1},
+        {"cond": False},
+        {"do_validation": False, "w_dim": 4},
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_made(path, changes, tmp_path, monkeypatch):
+    config = settings(tmp_path, path, **changes)
+    with Console() as console, pytest.raises(UserError, match=r"x\.ckpt does not fit: "):
+        recipe.train(config, console)
+    assert [path.name for path in tmp_path.iterdir()] == ["my images"]
+    monkeypatch.setattr(recipe, "_train", stopped)
+    partly = settings(tmp_path, path, **changes, resume_partial=True)
+    with Console() as console:
+        recipe.train(partly, console)
+    assert "begin anew" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_a_run_that_goes_on_does_not_need_it_any_more(path, tmp_path, monkeypatch, capsys):
+    source = shutil.copy(path, tmp_path / "y.ckpt")
+    config = settings(tmp_path, source)
+    monkeypatch.setattr(recipe, "_train", stopped)
+    monkeypatch.setattr(dry_run, "_costs", lambda *_: [])
+    for going_on in (False, True):
+        with Console() as console:
+            recipe.train(config, console)
+            dry_run.dry_run(config, console)
+        said = capsys.readouterr().out
+        assert ("going on after 4 images" in said, "starting from" in said) == (going_on, not going_on)
+        source.unlink(missing_ok=True)
+    shutil.rmtree(tmp_path / "run")
+    with Console() as console, pytest.raises(UserError, match=r"y\.ckpt does not exist"):
+        recipe.train(config, console)
+    assert not (tmp_path / "run").exists()
