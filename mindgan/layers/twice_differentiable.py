@@ -64,23 +64,27 @@ class AddRows(nn.Cell):
 
 
 class AddBias(nn.Cell):
-    """Rows [P, C] + bias [C]. The bias's gradient is a product with ones, eight times as fast as MindSpore's sum."""
+    """Rows [P, C] + bias [C] times a gain.
 
-    def __init__(self) -> None:
+    The bias's gradient is a product with a row of gains, eight times as fast as MindSpore's sum.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
         self.add, self.multiply = ops.BiasAdd(), ops.MatMul()
+        self.gain = gain
 
     def construct(self, rows: Tensor, bias: Tensor) -> Tensor:
-        return self.add(rows, bias)
+        return self.add(rows, bias if self.gain == 1 else bias * self.gain)
 
     def bprop(self, rows: Tensor, bias: Tensor, out: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        return gradient, self.multiply(row_of_ones(rows.shape[0]), gradient).reshape(bias.shape)
+        return gradient, self.multiply(row_of(self.gain, rows.shape[0]), gradient).reshape(bias.shape)
 
 
 @ops.constexpr
-def row_of_ones(num: int) -> Tensor:
+def row_of(value: float, num: int) -> Tensor:
     """[1, num]"""
-    return Tensor(np.ones((1, num), np.float32))
+    return Tensor(np.full((1, num), value, np.float32))
 
 
 class _Patches(nn.Cell):

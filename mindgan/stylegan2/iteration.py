@@ -3,6 +3,8 @@
 Every draw depends on the seed, the images seen and its purpose alone (mindgan/runtime/randomness.py).
 """
 
+import gc
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor
@@ -70,9 +72,12 @@ class Iteration:
     def run(self, name: str, inputs: list[Arrays]) -> dict[str, np.ndarray]:
         """A phase, on the inputs of each part of the batch: its reports, [N] each."""
         phases = self.phases()
+        is_first = not phases.cells[name].compile_cache
         parts = [phases.cells[name](*map(Tensor, part)).asnumpy() for part in inputs]
         if self.num_parts > 1:
             phases.apply[NETWORK_OF[name]]()
+        if is_first:  # what compiling made stays to the end: the collector need not look through it again and again
+            gc.freeze()
         reports = dict(zip(REPORTS[name], np.concatenate(parts, 1), strict=True))
         self.cells["moments"].add(reports)
         if "Loss/scores/real" in reports:

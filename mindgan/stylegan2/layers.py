@@ -15,7 +15,7 @@ from mindspore.ops.functional import is_sequence_value_unknown
 from mindgan.layers import native, places
 from mindgan.layers.activations import LEAKY_SLOPE
 from mindgan.layers.torch_layout import TorchAxes
-from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored
+from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored, row_of
 from mindgan.stylegan2.ops import BiasAct, Resample, ScaleChannels
 
 ACTIVATION_GAIN = math.sqrt(2) * LEAKY_SLOPE  # of what goes into a leaky ReLU as BiasAct has it
@@ -38,7 +38,14 @@ class FullyConnected(nn.Cell):
     """x [N, I] to [N, O]."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, is_linear: bool = True, lr_multiplier: float = 1.0, bias: float = 0.0
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        is_linear: bool = True,
+        lr_multiplier: float = 1.0,
+        bias: float = 0.0,
+        is_scaled: bool = False,
     ):
         """
         Args:
@@ -47,18 +54,18 @@ class FullyConnected(nn.Cell):
             is_linear: no leaky ReLU follows.
             lr_multiplier: of weight and bias, which are that many times larger than what they stand for.
             bias: at first.
+            is_scaled: x comes divided by the root of I.
         """
         super().__init__()
         gain = 1 if is_linear else ACTIVATION_GAIN
         self.weight = normal(outputs, inputs, scale=1 / lr_multiplier)
         self.bias = constant(bias / lr_multiplier, outputs)
-        self.weight_gain = gain * lr_multiplier / math.sqrt(inputs)
-        self.bias_gain = gain * lr_multiplier
-        self.multiply, self.finish = ops.MatMul(transpose_b=True), BiasAct(is_linear=is_linear)
+        self.weight_gain = gain * lr_multiplier / (1 if is_scaled else math.sqrt(inputs))
+        self.multiply, self.finish = ops.MatMul(transpose_b=True), BiasAct(gain * lr_multiplier, is_linear=is_linear)
 
     def construct(self, x: Tensor) -> Tensor:
-        y = self.multiply(x * self.weight_gain, self.weight)  # the gain of the weight, where there are fewer numbers
-        return self.finish(y, self.bias * self.bias_gain)
+        x = x if self.weight_gain == 1 else x * self.weight_gain  # the weight's, where there are fewer numbers
+        return self.finish(self.multiply(x, self.weight), self.bias)
 
 
 class Kernel(nn.Cell):
@@ -180,9 +187,9 @@ class Convolution(nn.Cell):
         self.kernel = Kernel(shape, size, down=down)
         self.weight = normal(*self.kernel.weight_shape)
         self.bias = constant(0.0, shape[2]) if has_bias else None
-        self.bias_gain = gain if is_linear else gain * ACTIVATION_GAIN
-        self.weight_gain = self.bias_gain / math.sqrt(self.kernel.weight_shape[1])
-        self.finish = BiasAct(is_linear=is_linear, clamp=None if clamp is None else clamp * gain)
+        bias_gain = gain if is_linear else gain * ACTIVATION_GAIN
+        self.weight_gain = bias_gain / math.sqrt(self.kernel.weight_shape[1])
+        self.finish = BiasAct(bias_gain, is_linear=is_linear, clamp=None if clamp is None else clamp * gain)
 
     @property
     def torch_axes(self) -> TorchAxes:
@@ -193,11 +200,13 @@ class Convolution(nn.Cell):
         y = self.kernel(x, self.weight * self.weight_gain)
         if self.bias is None:
             return y
-        return self.finish(y.reshape(-1, y.shape[3]), self.bias * self.bias_gain).reshape(y.shape)
+        return self.finish(y.reshape(-1, y.shape[3]), self.bias).reshape(y.shape)
 
 
 class ModulatedConvolution(nn.Cell):
     """x [N, H, W, C] and styles w [N, D] to [N, H', W', O]: a convolution whose weights w scales; noise, leaky ReLU.
+
+    w comes divided by the root of D, once for all layers.
 
     The scales of modulation and demodulation are applied to the images, not to a weight for each of them (Karras et
     al. 2020, equations 1 and 3): the same numbers, for any batch.
@@ -227,10 +236,10 @@ class ModulatedConvolution(nn.Cell):
         self.bias = constant(0.0, shape[2])
         self.noise_strength = constant(0.0)
         self.noise_const = normal(*self.out_size, is_trained=False)
-        self.affine = FullyConnected(w_dim, shape[0], bias=1.0)
+        self.affine = FullyConnected(w_dim, shape[0], bias=1.0, is_scaled=True)
         self.scale, self.outer = ScaleChannels(), ops.MatMul()
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
-        self.finish = BiasAct(clamp=clamp)
+        self.finish = BiasAct(ACTIVATION_GAIN, clamp=clamp)
 
     @property
     def torch_axes(self) -> TorchAxes:
@@ -243,7 +252,7 @@ class ModulatedConvolution(nn.Cell):
         y = self.kernel(self.scale(x, styles), self.weight)
         y = self.scale(y, self._demodulation(styles) * ACTIVATION_GAIN)
         rows = y.reshape(-1, y.shape[3]) + self.outer(noise.reshape(-1, 1), self._noise_row(y.shape[3]))
-        return self.finish(rows, self.bias * ACTIVATION_GAIN).reshape(y.shape)
+        return self.finish(rows, self.bias).reshape(y.shape)
 
     def _demodulation(self, styles: Tensor) -> Tensor:
         """1 / norm of what the weight and the styles make together: [N, O]."""
@@ -257,18 +266,18 @@ class ModulatedConvolution(nn.Cell):
         return ops.rsqrt(multiply(ops.square(styles), energy) + DEMODULATION_EPS)
 
     def _noise_row(self, outputs: int) -> Tensor:
-        return ops.ones((1, outputs), ms.float32) * (self.noise_strength * ACTIVATION_GAIN)
+        return row_of(ACTIVATION_GAIN, outputs) * self.noise_strength
 
 
 class ToRGB(nn.Cell):
-    """x [N, H, W, C] and styles w [N, D] to images [N, H, W, O]; no demodulation."""
+    """x [N, H, W, C] and styles w [N, D], divided by the root of D, to images [N, H, W, O]; no demodulation."""
 
     def __init__(self, inputs: int, outputs: int, size: tuple[int, int], *, w_dim: int, clamp: float | None = None):
         super().__init__()
         self.kernel = Kernel((inputs, 1, outputs), size)
         self.weight = normal(*self.kernel.weight_shape)
         self.bias = constant(0.0, outputs)
-        self.affine = FullyConnected(w_dim, inputs, bias=1.0)
+        self.affine = FullyConnected(w_dim, inputs, bias=1.0, is_scaled=True)
         self.style_gain = 1 / math.sqrt(inputs)
         self.scale, self.finish = ScaleChannels(), BiasAct(is_linear=True, clamp=clamp)
 

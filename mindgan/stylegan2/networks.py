@@ -148,17 +148,19 @@ class SynthesisBlock(nn.Cell):
         self.num_noise = math.prod(size)
         self.outputs = outputs
 
-    def construct(self, x: Tensor, image: Tensor, ws: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """`ws` [N, 2 or 3, D] and `noise` [N, 1 or 2 H W] are this block's; the first reads no `x` and `image`."""
+    def construct(
+        self, x: Tensor, image: Tensor, ws: tuple[Tensor, ...], noise: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """`ws`, 2 or 3 of [N, D], and `noise`, 1 or 2 of [N, H W], are this block's; the first reads no image."""
         if self.is_first:
             rows = ops.transpose(self.const, (1, 2, 0)).reshape(1, -1)
-            num = ws.shape[0]
+            num = noise[0].shape[0]
             x = (rows * ops.ones((num, 1), ms.float32)).reshape(num, *self.conv1.out_size, self.outputs)
-            x = self.conv1(x, ws[:, 0], noise)
-            return x, self.torgb(x, ws[:, 1])
-        x = self.conv0(x, ws[:, 0], noise[:, : self.num_noise])
-        x = self.conv1(x, ws[:, 1], noise[:, self.num_noise :])
-        return x, self.upsample(image) + self.torgb(x, ws[:, 2])
+            x = self.conv1(x, ws[0], noise[0])
+            return x, self.torgb(x, ws[1])
+        x = self.conv0(x, ws[0], noise[0])
+        x = self.conv1(x, ws[1], noise[1])
+        return x, self.upsample(image) + self.torgb(x, ws[2])
 
 
 class SynthesisNetwork(nn.Cell):
@@ -166,6 +168,7 @@ class SynthesisNetwork(nn.Cell):
 
     def __init__(self, shape: Shape):
         super().__init__()
+        self.w_dim, self.w_gain = shape.w_dim, 1 / math.sqrt(shape.w_dim)
         self.blocks = []
         for level in shape.levels:
             block = SynthesisBlock(level, shape)
@@ -174,13 +177,18 @@ class SynthesisNetwork(nn.Cell):
 
     def construct(self, ws: Tensor, noise: Tensor) -> Tensor:
         x = image = noise
+        styles: tuple[Tensor, ...] = ()
+        for one in ops.split(ws * self.w_gain, 1, 1):  # an operation each for all layers, and in the gradient
+            styles += (one.reshape(-1, self.w_dim),)
         first_w, first_noise = 0, 0
         for block in self.blocks:
             num_layers = 1 if block.is_first else 2
-            num_noise = num_layers * block.num_noise
-            styles = ws[:, first_w : first_w + num_layers + 1]
-            x, image = block(x, image, styles, noise[:, first_noise : first_noise + num_noise])
-            first_w, first_noise = first_w + num_layers, first_noise + num_noise
+            noises: tuple[Tensor, ...] = ()
+            for _ in range(num_layers):
+                noises += (noise[:, first_noise : first_noise + block.num_noise],)
+                first_noise += block.num_noise
+            x, image = block(x, image, styles[first_w : first_w + num_layers + 1], noises)
+            first_w += num_layers
         return image.transpose(0, 3, 1, 2)
 
     def noise_const(self) -> np.ndarray:

