@@ -11,7 +11,11 @@ import sync_tutorials
 SOURCES = sync_tutorials.sources()
 LOSS_NAMES = ("G_A", "cycle_A", "idt_A", "G_B", "cycle_B", "idt_B", "D_A", "D_B")  # columns of the lesson's tables
 # What a lesson writes by hand; everything else comes from the package.
-HANDMADE = {"01_mnist_gan": ["class HandmadeGenerator", "class HandmadeDiscriminator"], "02_cyclegan": []}
+HANDMADE = {
+    "01_mnist_gan": ["class HandmadeGenerator", "class HandmadeDiscriminator"],
+    "02_cyclegan": [],
+    "03_stylegan2_ada": [],
+}
 # What the lessons must have computed, asked of the kernel after the last cell.
 ASK_MNIST = """
 import json
@@ -57,6 +61,36 @@ print(json.dumps({
     "warnings": found_warnings,
 }, default=float))
 """
+ASK_STYLEGAN = """
+import json
+print(json.dumps({
+    "layers": [mapping_difference, layer_difference, fir_difference, mbstd_difference],
+    "deviations": deviations,
+    "losses": list(loss_table.values()),
+    "r1": [r1_by_hand, r1_package],
+    "lengths": [lengths_by_hand, lengths_package],
+    "games": [without, with_p],
+    "steps": [few_steps, EVERY],
+    "unchanged": [int(np.abs(block[0].astype(int) - colourful).max()) for block in gallery.values()],
+    "changed": [(block != block[0]).any(axis=(2, 3, 4)).sum(axis=1) for block in gallery.values()],
+    "turns": leak_difference,
+    "ada": [ada_difference, history[-100:, 1:3].mean(axis=0), history[:50, 2].max()],
+    "complete": complete,
+    "recorded": [len(stats), len(samples)],
+    "final": list(final.values()),
+    "total_nimg": resolved.total_kimg * 1000,
+    "nimg": stats[-1]["nimg"],
+    "new_digits": new_digits.shape,
+    "distinct": len({digit.tobytes() for digit in new_digits}),
+    "truncation": truncation_difference,
+    "varieties": list(varieties.values()),
+    "cutoffs": [int(np.abs(row.astype(int) - pictures(w)).max()) for row in rows],
+    "mixed": mixed_images.shape,
+    "mixes": [(mixed_images != others).sum() for others in (pictures(w_fine), mixed_images[:, :1])],
+    "walk": walk_images.shape,
+    "invented": invented,
+}, default=lambda value: value.tolist()))
+"""
 
 
 def code_cell(source: str, *outputs: dict) -> nbformat.NotebookNode:
@@ -84,7 +118,7 @@ def one_source(tmp_path, monkeypatch):
 
 
 def test_there_are_tutorials():
-    assert [source.stem for source in SOURCES] == ["01_mnist_gan", "02_cyclegan"]
+    assert [source.stem for source in SOURCES] == ["01_mnist_gan", "02_cyclegan", "03_stylegan2_ada"]
 
 
 def test_readme_names_every_tutorial():
@@ -214,6 +248,11 @@ def smoke_cyclegan(tmp_path_factory):
     return run_smoke(SOURCES[1], ASK_CYCLEGAN, tmp_path_factory.mktemp("second tutorial"))
 
 
+@pytest.fixture(scope="module")
+def smoke_stylegan(tmp_path_factory):
+    return run_smoke(SOURCES[2], ASK_STYLEGAN, tmp_path_factory.mktemp("third tutorial"))
+
+
 @pytest.mark.slow
 def test_runs_from_top_to_bottom(smoke):
     notebook, folder, values = smoke
@@ -311,3 +350,78 @@ def test_cyclegan_losses_behave_as_the_lesson_says(smoke_cyclegan):
     assert trained[0] == pytest.approx(10 * values["errors"][2])
     assert np.all(np.isfinite(values["errors"]))
     assert values["warnings"] == []
+
+
+@pytest.mark.slow
+def test_stylegan_runs_from_top_to_bottom(smoke_stylegan):
+    notebook, folder, values = smoke_stylegan
+    sync_tutorials.check_outputs(notebook)
+    assert values["complete"] is True
+    assert values["nimg"] == values["total_nimg"] == 128
+    assert values["recorded"] == [2, 3]  # ticks, and grids with the untrained network's
+    assert np.all(np.isfinite(values["final"]))
+    assert sorted(path.name for path in folder.iterdir()) == ["result_tutorial"]  # no litter
+    run = folder / "result_tutorial/style_digits_smoke"
+    assert (run / "model/StyleGan.mindir").is_file()
+    assert len((run / "output_0.manifest").read_text().splitlines()) == len(list((run / "Data").iterdir())) == 10
+
+
+@pytest.mark.slow
+def test_what_stylegan_does_by_hand_is_what_the_package_does(smoke_stylegan):
+    _, _, values = smoke_stylegan
+    assert max(values["layers"]) < 1e-4
+    assert values["deviations"][2] == pytest.approx(1e-4)  # the root of the eps: images 2 and 6 are alike
+    assert min(np.delete(values["deviations"], [2, 6])) > 0.3
+    for mine, packaged in values["losses"]:
+        assert mine == pytest.approx(packaged, rel=1e-4)
+    assert values["losses"][-1][0] == pytest.approx([2 * math.log(2), math.log(2)])
+    for name in ("r1", "lengths"):
+        mine, packaged = values[name]
+        assert mine == pytest.approx(packaged, rel=0.05)  # differences of float32 scores over kinks of a leaky ReLU
+    assert values["truncation"] <= 1
+
+
+@pytest.mark.slow
+def test_ada_does_what_the_lesson_says(smoke_stylegan):
+    _, _, values = smoke_stylegan
+    difference, (mean_sign, p), early = values["ada"]
+    assert difference < 1e-5
+    assert mean_sign == pytest.approx(0.6, abs=0.05)
+    assert p == pytest.approx((0.95 - 0.6) / 0.6, abs=0.1)
+    assert early < 0.05
+    assert len(values["unchanged"]) == 15
+    assert max(values["unchanged"]) <= 1  # at p = 0
+    for numbers in values["changed"]:
+        assert numbers == sorted(numbers)  # what is changed at one p is changed at the next
+        assert numbers[0] == 0 < numbers[-1]
+    assert values["turns"] < 0.015
+    says = {"augmentations leak": "p is 0.95", "D wins": "loss is 0.02", "collapse": "variance", "copies": "copies"}
+    assert values["invented"].keys() == says.keys()
+    for case, words in says.items():
+        (sentences,) = values["invented"][case]
+        assert words in sentences
+
+
+@pytest.mark.slow
+def test_the_games_with_twenty_digits_differ_in_p_alone(smoke_stylegan):
+    _, _, values = smoke_stylegan
+    without, with_p = map(np.array, values["games"])
+    steps, every = values["steps"]
+    assert without.shape == with_p.shape == (steps // every + 1, 4)
+    assert without[0] == pytest.approx(with_p[0], abs=1e-5)  # the same first weights
+    assert np.any(np.abs(without - with_p) > 1e-4)
+    assert np.all(np.isfinite([without, with_p]))
+
+
+@pytest.mark.slow
+def test_truncation_and_mixing_are_as_the_lesson_says(smoke_stylegan):
+    _, _, values = smoke_stylegan
+    assert values["new_digits"] == [20, 1, 32, 32]
+    assert values["distinct"] == 20
+    assert values["varieties"][0] == 0
+    assert all(np.diff(values["varieties"]) > 0)
+    every_layer, four, two = values["cutoffs"]
+    assert min(every_layer, four, two) > 0
+    assert values["mixed"] == [5, 6, 1, 32, 32]
+    assert min(values["mixes"]) > 0  # both have their say
+    assert values["walk"] == [40, 1, 32, 32]
