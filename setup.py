@@ -43,6 +43,7 @@ setup(
         "dev": [
             *ONNX,
             "pytest==9.2.0",
+            "pytest-xdist==3.8.0",
             "scipy>=1.11,<1.18",  # an independent matrix root in a test
             "hypothesis==6.168.5",
             "ruff==0.17.5",

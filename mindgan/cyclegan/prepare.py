@@ -54,12 +54,6 @@ def _require_decodable(images: ImageSet, channels: int) -> None:
     raise UserError(f"{images.option} {shown(images.source)}: not one of its images is whole; the first: {first}")
 
 
-def places(config: CycleGanConfig) -> dict[str, str]:
-    """The absolute paths of the data by the names of their options, for who reads config.json from another folder."""
-    named = {"data_url": config.data_url, "target_data_url": config.target_data_url}
-    return {name: str(user_path(f"--{name}", path).absolute()) for name, path in named.items() if path is not None}
-
-
 def require_apart(run: RunDirectory, config: CycleGanConfig, domains: Domains) -> None:
     """Raises UserError where the run's files would come among the images, or take their places."""
     if config.data_url is None:

@@ -24,7 +24,7 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training import checkpoint
 from mindgan.training.adam import set_rate
 from mindgan.training.hooks import AfterEpoch, Record, SaveState, Tell
-from mindgan.training.run_config import tell_other_versions, write_config
+from mindgan.training.run_config import places, tell_other_versions, write_config
 from mindgan.training.schedules import factor
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Losses, Schedule
@@ -248,7 +248,7 @@ def _write_config(
     about = {
         "family": "cyclegan",
         "data": data,
-        **prepare.places(config),
+        **places(data_url=config.data_url, target_data_url=config.target_data_url),
         "num_source": len(domains.source),
         "num_target": len(domains.target),
         "nimg_per_epoch": batches.nimg_per_epoch,

@@ -72,7 +72,7 @@ def score_run(
     scores = measure(translators[0].batch, translators[1].batch, tests[0], tests[1], network, seed=seed)
     found = warnings(jsonl.read_stats(run.stats), scores)
     network_file = checkpoints.newest(run.root).name
-    files.write_json(run.root / "metrics.json", {"network": network_file, **scores.as_dict(), "warnings": found})
+    files.write_json(run.metrics, {"network": network_file, **scores.as_dict(), "warnings": found})
     return scores, found
 
 

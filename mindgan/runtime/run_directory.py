@@ -64,6 +64,7 @@ class RunDirectory:
         self.data = self.root / "Data"
         self.data_of = self.root / "data.json"
         self.manifest = self.root / "output_0.manifest"
+        self.metrics = self.root / "metrics.json"
         self.loss = self.root / "loss.png"
         self.samples = self.root / "samples.png"
         self.real = self.root / "real.png"

@@ -22,7 +22,7 @@ from mindgan.stylegan2.sample import Drawer, grid_latents
 from mindgan.stylegan2.state import NETWORKS, make_state
 from mindgan.training import checkpoint
 from mindgan.training.hooks import SaveState
-from mindgan.training.run_config import tell_other_versions, write_config
+from mindgan.training.run_config import places, tell_other_versions, write_config
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Hook, Schedule
 from mindgan.training.trainer import train as train_loop
@@ -72,6 +72,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         "nimg_per_epoch": schedule.nimg_per_epoch,
         "device": target,
         "resolved": config.settings(),
+        **places(data_url=config.data_url),
     }
     write_config(run, settings.settings(), about)
     console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")

@@ -39,7 +39,11 @@ def settings_of(run: RunDirectory, source: str) -> StyleGanConfig:
         raise UserError(f"--source {source} is no run of StyleGAN2; name one, or measure it as what it is")
     known = {field.name for field in fields(StyleGanConfig)}
     try:
-        return StyleGanConfig(**{name: value for name, value in config["settings"].items() if name in known})
+        settings = {
+            **config["settings"],
+            **{name: config["run"][name] for name in ("data_url",) if name in config["run"]},
+        }
+        return StyleGanConfig(**{name: value for name, value in settings.items() if name in known})
     except (UserError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{run.config} is damaged ({error}); remove it and run the training command again") from error
 

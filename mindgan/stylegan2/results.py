@@ -151,7 +151,7 @@ def _facts(run: RunDirectory, config: dict, stats: list[dict], seconds: list[flo
 def _measured(run: RunDirectory) -> dict[str, str]:
     """The last snapshot that `mindgan metrics` measured; nothing where its file is missing, damaged or of others."""
     try:
-        scores = json.loads((run.root / "metrics.json").read_bytes())
+        scores = json.loads(run.metrics.read_bytes())
         last = scores["snapshots"][-1]
         numbers = f"FID {last['fid']:.4g}, KID {last['kid']:.4g} at {last['kimg']:g} kimg"
         return {"measured": f"{numbers}, {scores['num_fakes']} fakes, by {scores['feature_network']}"}

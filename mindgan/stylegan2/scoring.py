@@ -143,7 +143,7 @@ def score_run(
         psi,
         seed,
     )
-    files.write_json(run.root / "metrics.json", scores.as_dict())
+    files.write_json(run.metrics, scores.as_dict())
     return scores
 
 

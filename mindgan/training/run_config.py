@@ -21,6 +21,11 @@ def write_config(run: RunDirectory, settings: dict[str, object], about: dict[str
     files.write_json(run.config, {"settings": settings, "run": about, "versions": device.versions()})
 
 
+def places(**data: str | None) -> dict[str, str]:
+    """Absolute paths of data by the names of their options, for who reads config.json from another folder."""
+    return {name: str(files.user_path(f"--{name}", path).absolute()) for name, path in data.items() if path is not None}
+
+
 def read_config(run: RunDirectory) -> dict:
     """The config.json of a run.
 

@@ -294,6 +294,15 @@ def test_images_that_are_gone_or_too_few(run, tmp_path):
     assert not (run.root / "metrics.json").exists()
 
 
+def test_a_relative_place_of_the_images_counts_from_where_the_training_began(run, tmp_path, monkeypatch):
+    config = json.loads(run.config.read_bytes())
+    config["settings"]["data_url"], config["run"]["data_url"] = "images", str(tmp_path / "images")
+    run.config.write_text(json.dumps(config))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert score_run(str(run.root), num=5, say=silent).num_images == NUM
+
+
 def test_images_of_other_classes(tmp_path, trained_on):
     write_images(tmp_path / "images", reals(), in_classes())
     run = make_run(tmp_path / "run", tmp_path / "images", ("a", "b"))
