@@ -152,7 +152,10 @@ def test_numpy_arrays(values, protocol):
     assert found.dtype == np.asarray(values).dtype.newbyteorder("=")
 
 
-@pytest.mark.parametrize("value", [1, np.array(["text"]), np.array([None]), Point(1, 2), np.dtype("f4")], ids=lambda value: type(value).__name__)
+NO_NUMBERS = [1, np.array(["text"]), np.array([None]), Point(1, 2), np.dtype("f4")]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_array_of_numbers_is_refused(value):
     with pytest.raises(ValueError, match=r"array"):
         numpy_array(read(written(value)))
