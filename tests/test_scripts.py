@@ -259,7 +259,7 @@ def test_tests_need_more_and_come_last(project):
     python.write_text(python.read_text().replace("  *ensurepip*)", f"{checks}  *ensurepip*)", 1))
     code, out, err = project.run("-k", "a b", script="run_tests.sh")
     assert code == 1
-    assert out.splitlines()[-1] == "pytest -rs -k a b"
+    assert out.splitlines()[-1] == "pytest -rs -n logical --maxprocesses 4 --dist loadfile -k a b"
     assert "mindgan: failed: ruff format" in err.splitlines()
     assert project.asked()[-1].endswith(f"--editable {project.root}[dev]")
     asked = project.asked()

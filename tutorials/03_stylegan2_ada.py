@@ -206,7 +206,8 @@ layer = {name.removeprefix(PREFIX): array for name, array in weights.items() if 
 x, noise = random.standard_normal((4, 16, 16, 16)), random.standard_normal((4, 16, 16))
 by_hand = layer_by_hand(x, w, noise, layer)
 
-packaged = generator.synthesis.b16.conv1(tensor(x.transpose(0, 2, 3, 1)), tensor(w), tensor(noise.reshape(4, -1)))
+divided = w / np.sqrt(w.shape[1])  # the package divides by the root of D once, for all layers
+packaged = generator.synthesis.b16.conv1(tensor(x.transpose(0, 2, 3, 1)), tensor(divided), tensor(noise.reshape(4, -1)))
 layer_difference = float(np.abs(packaged.asnumpy().transpose(0, 3, 1, 2) - by_hand).max())
 print("x", x.shape, "-> y", by_hand.shape, f"  largest difference to ModulatedConvolution: {layer_difference:.1e}")
 assert layer_difference < 1e-3

@@ -1,6 +1,7 @@
 """What is recorded after ticks, and what comes every so many of them."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,6 +39,7 @@ def trained(run, state, ticks):
     """The lines on the screen of so many ticks from where the state is."""
 
     def step(nimg):
+        time.sleep(0.002)  # timing.jsonl has milliseconds
         state.cells["moments"].add({"Loss/G/loss": np.full(4, nimg, np.float32), "Loss/scores/fake": np.ones(4)})
         return {"Loss/G/loss": float(nimg), "Loss/D/loss": 0.5}
 
