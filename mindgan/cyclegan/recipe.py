@@ -49,7 +49,8 @@ def train(config: CycleGanConfig, console: Console) -> Domains | None:
     run = RunDirectory(config.train_url)
     run.check()
     target = device.configure(config.device_target, config.mode)
-    saved = resume.read(config.resume) if config.resume else None
+    goes_on = bool(run.states())  # a state of its own comes before --resume, whose file may be gone by then
+    saved = resume.read(config.resume) if config.resume and not goes_on else None
     found = prepare.find(config, say=console.say)
     prepare.require_apart(run, config, found)
     state = make_state(config)
@@ -77,7 +78,7 @@ def _require_start(
 ) -> None:
     """Raises UserError where images are too few for a batch, or --resume does not fit or leaves nothing to do."""
     batches = make_batches(found, config)
-    if saved is None or run.states():  # a state of its own comes before --resume
+    if saved is None:
         return
     resume.require_fit(saved, config, state)
     if saved.nimg >= config.max_epoch * batches.nimg_per_epoch:

@@ -230,3 +230,10 @@ def test_the_state_of_a_training_has_one_name_each():
     ]
     assert optimised == expected
     assert all(name.split("/")[1].startswith(f"{name.split('/')[0]}.") for name in state.arrays())
+
+
+def test_a_run_that_goes_on_does_not_read_what_it_was_started_from(folder, tmp_path):
+    shutil.copytree(folder / "result", tmp_path / "result")
+    arguments = [*write_domains(tmp_path), *THREE_EPOCHS, "--save_frequency", "5", "--train_url", tmp_path / "result"]
+    with without_pictures():
+        assert train_tiny(*arguments, "--resume", tmp_path / "gone.ckpt") == 0
