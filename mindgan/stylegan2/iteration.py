@@ -76,7 +76,8 @@ class Iteration:
         parts = [phases.cells[name](*map(Tensor, part)).asnumpy() for part in inputs]
         if self.num_parts > 1:
             phases.apply[NETWORK_OF[name]]()
-        if is_first:  # what compiling made stays to the end: the collector need not look through it again and again
+        if is_first and phases.cells[name].compile_cache:  # what compiling made stays to the end, unsearched
+            gc.collect()
             gc.freeze()
         reports = dict(zip(REPORTS[name], np.concatenate(parts, 1), strict=True))
         self.cells["moments"].add(reports)

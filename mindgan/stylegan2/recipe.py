@@ -8,6 +8,7 @@ import numpy as np
 
 from mindgan.data.image_set import ImageSet
 from mindgan.data.labelled import LabelledImages
+from mindgan.render.axis import KIMG
 from mindgan.render.grids import image_grid, opaque, save_png
 from mindgan.runtime import device
 from mindgan.runtime.progress import Console
@@ -28,7 +29,6 @@ from mindgan.training.trainer import Hook, Schedule
 from mindgan.training.trainer import train as train_loop
 
 FAMILY = checkpoints.FAMILY
-KIMG = 1000  # images
 
 
 def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
