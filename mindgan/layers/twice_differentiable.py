@@ -1,7 +1,7 @@
 """Gathers, sums and patch products whose gradients have gradients: for R1 and path-length penalties.
 
-MindSpore can derive them twice too, in kernels many times slower, and it keeps the patches. The three products of
-`ConvolutionProduct` are each other's gradients, so each is written out once.
+MindSpore can derive them twice too, in kernels many times slower. The three products of `ConvolutionProduct` are each
+other's gradients, so each is written out once.
 """
 
 import numpy as np
@@ -97,8 +97,7 @@ class _Patches(nn.Cell):
         super().__init__()
         self.gather, self.add, self.join = ops.Gather(), ops.UnsortedSegmentSum(), ops.Concat(0)
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
-        self.multiply_across, self.depend = ops.MatMul(transpose_a=True), ops.Depend()
-        self.turn = ops.Transpose()
+        self.multiply_across, self.turn = ops.MatMul(transpose_a=True), ops.Transpose()
 
     def patches(self, rows: Tensor, where: Tensor, num: int) -> Tensor:
         """`rows` [R, C] to [P, num C]."""
@@ -142,22 +141,31 @@ class GatheredBack(_Patches):
 class ConvolutionProduct(_Patches):
     """rows [R, C], `where` and `back` int [P k], and weight [O, k C] to [P, O]."""
 
-    def __init__(self, *, gathers_back: bool = False):
+    def __init__(self, *, gathers_back: bool = False, keeps_patches: bool = True):
         """
         Args:
             gathers_back: whether there is a patch around every row (P = R, an odd kernel, stride 1), and enough of them
                 for `GatheredBack`.
+            keeps_patches: for the weight's gradient; else they are gathered again, which takes time for memory.
         """
         super().__init__()
         self.rows_gradient, self.weight_gradient = RowsGradient(gathers_back), WeightGradient(gathers_back)
+        self.recall = Recall() if keeps_patches else ops.Depend()
 
     def construct(self, rows: Tensor, where: Tensor, back: Tensor, weight: Tensor) -> Tensor:
         return self.product(rows, where, weight)
 
     def bprop(self, rows: Tensor, where: Tensor, back: Tensor, weight: Tensor, out: Tensor, gradient: Tensor) -> tuple:
         of_rows = self.rows_gradient(gradient, where, back, weight, rows.shape)
-        of_weight = self.weight_gradient(self.depend(rows, gradient), where, back, gradient)  # patches are made again
+        of_weight = self.weight_gradient(self.recall(rows, gradient), where, back, gradient)
         return of_rows, where, back, of_weight
+
+
+class Recall(nn.Cell):
+    """Rows as they were, so that MindSpore finds the patches that it has of them."""
+
+    def construct(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        return rows
 
 
 class RowsGradient(_Patches):

@@ -88,8 +88,9 @@ class Kernel(nn.Cell):
         self.up, self.down, self.size = up, down, size
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
         is_worth_it = down == 1 and TURNED_PER_PIXEL * size[0] * size[1] >= self.outputs
-        self.convolve, self.add_rows = ConvolutionProduct(gathers_back=is_worth_it), AddRows()
         self.is_one_by_one = math.prod(size) // down**2 * self.kernel**2 * self.inputs * 4 > PATCHES_BYTES
+        self.convolve = ConvolutionProduct(gathers_back=is_worth_it, keeps_patches=not self.is_one_by_one)
+        self.add_rows = AddRows()
         half = self.kernel // 2
         if up > 1:
             wide = (2 * size[0] + 1, 2 * size[1] + 1)

@@ -32,12 +32,18 @@ class Added(nn.Cell):
 
 
 class Convolved(nn.Cell):
+    keeps_patches = True
+
     def __init__(self):
         super().__init__()
-        self.cell = ConvolutionProduct()
+        self.cell = ConvolutionProduct(keeps_patches=self.keeps_patches)
 
     def construct(self, rows, weight):
         return self.cell(rows, Tensor(TAKEN), ignored(Tensor(TAKEN), ROWS), weight)
+
+
+class ConvolvedAgain(Convolved):
+    keeps_patches = False
 
 
 class Cubes(nn.Cell):
@@ -112,6 +118,11 @@ CASES = {
     "gather": (Gathered, squares_of_linear(matrix_of(PLACES, ROWS)), [(ROWS, CHANNELS)]),
     "add": (Added, squares_of_linear(matrix_of(PLACES, ROWS).T), [(len(PLACES), CHANNELS)]),
     "convolve": (Convolved, squares_of_product, [(ROWS, CHANNELS), (OUTPUTS, TAPS * CHANNELS)]),
+    "convolve, with patches made again": (
+        ConvolvedAgain,
+        squares_of_product,
+        [(ROWS, CHANNELS), (OUTPUTS, TAPS * CHANNELS)],
+    ),
 }
 
 
