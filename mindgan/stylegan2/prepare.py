@@ -1,6 +1,7 @@
 """The images of a training: found, validated, loaded; what is wrong with them is said before anything is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mindgan.data.preparing import previewed_set, require_set_apart, validated_s
 from mindgan.data.unpaired import MIN_IMAGES
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import user_path
+from mindgan.runtime.files import scratch_folder, user_path
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2.config import StyleGanConfig
 
@@ -62,15 +63,35 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
     return data
 
 
-def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> LabelledImages:
-    """What `load` would give, in memory and without a word: nothing is written.
+@contextmanager
+def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> Iterator[LabelledImages]:
+    """What `load` would give, for as long as the block lasts and without a word: nothing is left on the disk.
 
     Raises:
         UserError: an image cannot be read, or too few are left.
     """
-    if images is not None and config.do_validation:
-        images = previewed_set(run, images, WORK_FOLDER, _rules(config))
-    return _read(config, images, None, _silently)
+    with scratch_folder() as folder:  # for pixels that are too many for memory
+        yield _read(config, _left(config, run, images), folder, _silently)
+
+
+def num_classes(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> int:
+    """Of what `load` would give; nothing is written.
+
+    Raises:
+        UserError: as `preview`.
+    """
+    left = _left(config, run, images)
+    if left is None:
+        return digits(config).num_classes
+    labels = find_labels(left, cond=config.cond, say=_silently)
+    return 0 if labels is None else labels.values.shape[1]
+
+
+def _left(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> ImageSet | None:
+    """What validation would leave."""
+    if images is None or not config.do_validation:
+        return images
+    return previewed_set(run, images, WORK_FOLDER, _rules(config))
 
 
 def _rules(config: StyleGanConfig) -> Rules:

@@ -55,7 +55,9 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     run.remove_parts()
     if run.states():  # before validation replaces the images of a run of something else
         checkpoint.require_same_run(run, _settings(config))
-        checkpoint.require_same_run(run, _about(config, prepare.preview(config, run, found)))
+        with prepare.preview(config, run, found) as coming:
+            about_coming = _about(config, coming)
+        checkpoint.require_same_run(run, about_coming)
     data = prepare.load(config, run, found, say=console.say)
     state = make_state(config, data.num_classes) if started is None else started
     state.about = _about(config, data)
@@ -87,7 +89,7 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
     if not config.resume or run.states():
         return None
     source = resume.read(config.resume)
-    state = make_state(config, prepare.preview(config, run, found).num_classes)
+    state = make_state(config, prepare.num_classes(config, run, found))
     resume.start_from(source, state, partial=config.resume_partial, say=console.say)
     return state
 

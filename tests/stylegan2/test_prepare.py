@@ -1,0 +1,46 @@
+"""What is known of a training's images before anything is written is what the training then has."""
+
+import tempfile
+from functools import partial
+
+import numpy as np
+import pytest
+
+from mindgan.data import labelled
+from mindgan.runtime.run_directory import RunDirectory
+from mindgan.stylegan2 import prepare
+from mindgan.stylegan2.config import StyleGanConfig
+from tests.image_files import some, write
+
+CLASSES = {**some(3, folder="cat/"), **some(3, first=3, folder="dog/"), "cow/broken.png": b"broken"}
+
+
+@pytest.mark.parametrize(
+    ("contents", "changes", "num_classes"),
+    [
+        (CLASSES, {}, 2),
+        (CLASSES, {"subset": 3, "mirror": True}, 2),
+        (CLASSES, {"cond": False}, 0),
+        (some(4), {"do_validation": False}, 0),
+        (None, {"resolution": 32, "image_channel": 1}, 10),
+        (None, {"resolution": 32, "image_channel": 1, "cond": False}, 0),
+    ],
+)
+def test_a_preview_is_what_is_loaded(contents, changes, num_classes, tmp_path, monkeypatch):
+    url = None if contents is None else str(write(tmp_path / "images", contents))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(labelled, "load", partial(labelled.load, memory_bytes=0))  # all pixels are too many
+    config = StyleGanConfig(**{"resolution": 8, "batch_size": 2, "data_url": url, **changes}).resolved()
+    run = RunDirectory(tmp_path / "run")
+    found = prepare.find(config, run, say=print)
+    assert prepare.num_classes(config, run, found) == num_classes
+    with prepare.preview(config, run, found) as data:
+        coming = data.digest, data.names, data.num_classes
+        assert isinstance(data.images, np.memmap) == (url is not None)
+    assert not run.root.exists()
+    assert not list(temporary.iterdir())
+    run.create()
+    then = prepare.load(config, run, found, say=print)
+    assert coming == (then.digest, then.names, num_classes)
