@@ -38,6 +38,10 @@ class Options(DeviceOptions):
     all_snapshots: bool = False
     """Measure each snapshot there is, on the same latents, and mark the best."""
 
+    held_out: bool = False
+    """Compare with those images alone that a run with --subset was not trained on: copies of the others count as
+    nothing then."""
+
     seed: int = 0
     """Seed of the latents and labels, the small network and KID's subsets."""
 
@@ -67,6 +71,7 @@ def run(options: Options) -> int:
         num=options.num,
         psi=options.trunc,
         all_snapshots=options.all_snapshots,
+        held_out=options.held_out,
         seed=options.seed,
     )
     print(scores_text(scores))

@@ -1,7 +1,6 @@
 """The images of a training: found, validated, loaded; what is wrong with them is said before anything is trained."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from mindgan.data.preparing import previewed_set, require_set_apart, validated_s
 from mindgan.data.unpaired import MIN_IMAGES
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import scratch_folder, user_path
+from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2.config import StyleGanConfig
 
@@ -63,15 +62,19 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
     return data
 
 
-@contextmanager
-def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> Iterator[LabelledImages]:
-    """What `load` would give, for as long as the block lasts and without a word: nothing is left on the disk.
+def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, folder: Path) -> LabelledImages:
+    """What `load` would give, without a word and with nothing written but pixels that are too many for memory.
+
+    Args:
+        config: the settings.
+        run: of the training; nothing is written there.
+        images: of `find`.
+        folder: gets those pixels.
 
     Raises:
         UserError: an image cannot be read, or too few are left.
     """
-    with scratch_folder() as folder:  # for pixels that are too many for memory
-        yield _read(config, _left(config, run, images), folder, _silently)
+    return _read(config, _left(config, run, images), folder, _silently)
 
 
 def num_classes(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> int:
@@ -135,6 +138,11 @@ def digits(config: StyleGanConfig) -> LabelledImages:
     has_labels = config.cond is not False
     data = LabelledImages(images, labels if has_labels else None, names if has_labels else (), files, FitCounts())
     return data.subset(config.subset, config.seed) if config.subset else data
+
+
+def identity(data: LabelledImages) -> dict[str, str]:
+    """What tells these images from others, as states of a training keep it."""
+    return {"data of SHA-256": data.digest}
 
 
 def name_of(config: StyleGanConfig) -> str:

@@ -11,6 +11,7 @@ from mindgan.data.labelled import LabelledImages
 from mindgan.render.axis import KIMG
 from mindgan.render.grids import image_grid, opaque, save_png
 from mindgan.runtime import device
+from mindgan.runtime.files import scratch_folder
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import checkpoints, prepare, results, resume
@@ -55,9 +56,9 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     run.remove_parts()
     if run.states():  # before validation replaces the images of a run of something else
         checkpoint.require_same_run(run, _settings(config))
-        with prepare.preview(config, run, found) as coming:
-            about_coming = _about(config, coming)
-        checkpoint.require_same_run(run, about_coming)
+        with scratch_folder() as folder:
+            about = _about(config, prepare.preview(config, run, found, folder))
+        checkpoint.require_same_run(run, about)
     data = prepare.load(config, run, found, say=console.say)
     state = make_state(config, data.num_classes) if started is None else started
     state.about = _about(config, data)
@@ -66,7 +67,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         console.say(f"going on after {state.nimg} images")
         if state.nimg < schedule.total_nimg:
             tell_other_versions(run, console.say)
-    about = {
+    told = {
         "family": FAMILY,
         "data": prepare.name_of(config),
         "num_images": len(data.images),
@@ -76,7 +77,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         "resolved": config.settings(),
         **places(data_url=config.data_url),
     }
-    write_config(run, settings.settings(), about)
+    write_config(run, settings.settings(), told)
     console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")
     if not _train(run, config, state, data, schedule, console):
         return None
@@ -184,7 +185,7 @@ def save_snapshot(
 
 def _about(config: StyleGanConfig, data: LabelledImages) -> dict[str, str]:
     """What a run is of; it may go on with other values of the rest."""
-    return {**_settings(config), "data of SHA-256": data.digest}
+    return {**_settings(config), **prepare.identity(data)}
 
 
 def _settings(config: StyleGanConfig) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from mindgan.data import labelled
 from mindgan.data.decode import decode_item
 from mindgan.data.image_set import ImageItem, ImageSet, shown
-from mindgan.data.labelled import LabelledImages, list_labelled
+from mindgan.data.labelled import LabelledImages, list_labelled, subset_rows
 from mindgan.metrics.domain_features import NAME_OF_CLASSES, domain_network, resized
 from mindgan.metrics.feature_network import FeatureNetwork
 from mindgan.render.grids import opaque
@@ -20,6 +20,7 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare
 from mindgan.stylegan2.checkpoints import FAMILY
 from mindgan.stylegan2.config import StyleGanConfig
+from mindgan.training.checkpoint import require_same_run
 from mindgan.training.run_config import read_config
 
 Say = Callable[[str], None]
@@ -63,21 +64,55 @@ def load_reals(
     Raises:
         UserError: they cannot be read, or fewer than two can be decoded.
     """
-    where = data_url or config.data_url
-    if where is None:
-        data = prepare.digits(replace(config, subset=0))
-    else:
-        try:
-            images = list_labelled(where, cond=config.cond, say=say)
-        except UserError as error:
-            if data_url is not None:
-                raise
-            message = f"{run.config} names the images of the run: {error}; if they were moved name them with --data_url"
-            raise UserError(message) from error
-        data = _loaded(images, config, folder, say)
+    images = _listed(run, config, data_url, say)
+    data = prepare.digits(replace(config, subset=0)) if images is None else _loaded(images, config, folder, say)
     if config.subset and data_url is None:
         say(f"the run was trained on {config.subset} of the {len(data.images)} images and is measured on all of them")
     return data.mirror() if config.mirror else data
+
+
+def load_whole(run: RunDirectory, config: StyleGanConfig, folder: Path, say: Say) -> tuple[LabelledImages, np.ndarray]:
+    """All images, as a training on them would have them, and the rows of those that the run was not trained on.
+
+    Args:
+        run: of a training on a --subset.
+        config: its settings.
+        folder: gets images that are too many for memory.
+        say: gets a line on what was found.
+
+    Raises:
+        UserError: it was trained on all, the images cannot be read, are others than then, or fewer than two are left.
+    """
+    if not config.subset:
+        raise UserError(f"--held_out True: {run.root} was trained on all of its images, without --subset")
+    images = _listed(run, config, None, say)
+    data = prepare.preview(replace(config, subset=0), run, images, folder)
+    trained = subset_rows(len(data.images), config.subset, config.seed)
+    others = np.setdiff1d(np.arange(len(data.images)), trained)
+    if len(others) < labelled.MIN_IMAGES:
+        raise UserError(f"--held_out True: {run.root} was trained on {len(trained)} of {len(data.images)} images")
+    try:
+        require_same_run(run, prepare.identity(data.subset(config.subset, config.seed)))
+    except UserError as error:
+        raise UserError(
+            f"--held_out True: the images of {run.root} are not those it was trained on any more, so which were left "
+            "out cannot be told; measure it without"
+        ) from error
+    return data, others
+
+
+def _listed(run: RunDirectory, config: StyleGanConfig, data_url: str | None, say: Say) -> ImageSet | None:
+    """None for the embedded digits."""
+    where = data_url or config.data_url
+    if where is None:
+        return None
+    try:
+        return list_labelled(where, cond=config.cond, say=say)
+    except UserError as error:
+        if data_url is not None:
+            raise
+        message = f"{run.config} names the images of the run: {error}; if they were moved name them with --data_url"
+        raise UserError(message) from error
 
 
 def _loaded(images: ImageSet, config: StyleGanConfig, folder: Path, say: Say) -> LabelledImages:
@@ -139,10 +174,9 @@ def _small(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([resized(opaque(images[rows[at : at + CHUNK]])) for at in range(0, len(rows), CHUNK)])
 
 
-def chunks_of(data: LabelledImages) -> Iterator[np.ndarray]:
-    """All images, mirrored ones last: uint8 [at most 200, C, H, W] each."""
-    indices = np.arange(len(data))
-    return (data.pixels(indices[at : at + CHUNK]) for at in range(0, len(data), CHUNK))
+def chunks_of(data: LabelledImages, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """These images: uint8 [at most 200, C, H, W] each."""
+    return (data.pixels(indices[at : at + CHUNK]) for at in range(0, len(indices), CHUNK))
 
 
 def features_of(chunks: Iterator[np.ndarray], network: FeatureNetwork, num: int, what: str) -> np.ndarray:

@@ -20,7 +20,16 @@ from mindgan.stylegan2 import checkpoints, prepare
 from mindgan.stylegan2.checkpoints import About
 from mindgan.stylegan2.generate import draw_batch_size
 from mindgan.stylegan2.networks import Generator
-from mindgan.stylegan2.reference import CHUNK, Say, chunks_of, features_of, load_reals, settings_of, small_network
+from mindgan.stylegan2.reference import (
+    CHUNK,
+    Say,
+    chunks_of,
+    features_of,
+    load_reals,
+    load_whole,
+    settings_of,
+    small_network,
+)
 from mindgan.stylegan2.sample import Drawer
 
 # Fakes, where nobody asks for others: a covariance of 128 features wants several times as many, however few the reals
@@ -53,6 +62,7 @@ class Scores:
         comparable: whether its distances compare with published ones, of equal numbers of fakes.
         data: where the reals are from.
         num_images: reals, each once.
+        held_out: whether they are those that the run was not trained on.
         mirrored: whether each was compared with mirrored too, as the run was trained.
         num_fakes: of each snapshot.
         psi: truncation of the fakes.
@@ -66,6 +76,7 @@ class Scores:
     comparable: bool
     data: str
     num_images: int
+    held_out: bool
     mirrored: bool
     num_fakes: int
     psi: float
@@ -89,6 +100,7 @@ def score_run(
     num: int | None = None,
     psi: float = 1.0,
     all_snapshots: bool = False,
+    held_out: bool = False,
     seed: int = 0,
     say: Say = print,
 ) -> Scores:
@@ -105,6 +117,8 @@ def score_run(
             it grows: those of equal numbers compare.
         psi: truncation of the fakes.
         all_snapshots: measure each snapshot of model/; damaged ones are passed over.
+        held_out: the reals are those images alone that a run on a --subset was not trained on; the small network is
+            still trained on all.
         seed: of the fakes, which all snapshots draw from the same latents and labels, and of all else drawn at random.
         say: is told what is measured on.
 
@@ -114,6 +128,8 @@ def score_run(
     Raises:
         UserError: the run, the images or the weights cannot be read, or do not belong together.
     """
+    if held_out and data_url is not None:
+        raise UserError("--held_out True is about the run's own images and --data_url names others; leave one out")
     run = RunDirectory(user_path("--source", source))
     config = settings_of(run, source)
     checkpoints.newest(run.root)
@@ -122,22 +138,29 @@ def score_run(
         checkpoints.read(paths[0])  # what is damaged is said before the images are read
     given = None if inception is None else load_inception(user_path("--inception", inception))
     with files.scratch_folder() as folder:
-        data = load_reals(run, config, data_url, folder, say)
+        if held_out:
+            data, rows = load_whole(run, config, folder, say)
+        else:
+            data = load_reals(run, config, data_url, folder, say)
+            rows = np.arange(len(data.images))
         network = given or small_network(data, seed, say)
-        reals = features_of(chunks_of(data), network, len(data), "reals")
-        fakes = Fakes(data, num or min(max(len(data.images), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
+        starts = range(0, len(data), len(data.images))  # of the images and, where there are, of their mirror images
+        at = np.concatenate([rows + start for start in starts])
+        reals = features_of(chunks_of(data, at), network, len(at), "reals")
+        fakes = Fakes(data, num or min(max(len(rows), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
         snapshots = tuple(_score_snapshots(paths, fakes, network, reals, say))
     if not snapshots:
         raise UserError(f"{run.model} holds not one whole snapshot; train on, or name another run with --source")
-    floor_num = len(data.images) // 2
+    floor_num = len(rows) // 2
     scores = Scores(
         snapshots,
-        _floor(reals, len(data.images), seed) if len(data.images) >= MIN_HALVED else None,
+        _floor(reals, len(rows), seed) if len(rows) >= MIN_HALVED else None,
         floor_num,
         network.name,
         network.is_comparable,
         str(data_url or prepare.name_of(config)),
-        len(data.images),
+        len(rows),
+        held_out,
         data.mirrored,
         fakes.num,
         psi,
@@ -237,10 +260,11 @@ def scores_text(scores: Scores) -> str:
     """What was measured on, then a line a snapshot."""
     compares = "; comparable with published numbers of as many fakes" if scores.comparable else ""
     width = max(len(score.network) for score in scores.snapshots)
+    held_out = " held out" if scores.held_out else ""
     mirrored = " and their mirror images" if scores.mirrored else ""
     rows = [
         f"features: {scores.feature_network}{compares}",
-        f"reals:    {scores.num_images}{mirrored}, of {scores.data}",
+        f"reals:    {scores.num_images}{held_out}{mirrored}, of {scores.data}",
         f"fakes:    {scores.num_fakes} of each snapshot, psi {scores.psi:g}, seed {scores.seed}",
         f"{'':<{width}}{'kimg':>10}{'FID':>10}{'KID':>10}{'deviation':>11}",
         *(_row(score, width, scores) for score in scores.snapshots),

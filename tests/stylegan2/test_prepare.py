@@ -1,6 +1,5 @@
 """What is known of a training's images before anything is written is what the training then has."""
 
-import tempfile
 from functools import partial
 
 import numpy as np
@@ -30,17 +29,15 @@ def test_a_preview_is_what_is_loaded(contents, changes, num_classes, tmp_path, m
     url = None if contents is None else str(write(tmp_path / "images", contents))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(labelled, "load", partial(labelled.load, memory_bytes=0))  # all pixels are too many
     config = StyleGanConfig(**{"resolution": 8, "batch_size": 2, "data_url": url, **changes}).resolved()
     run = RunDirectory(tmp_path / "run")
     found = prepare.find(config, run, say=print)
     assert prepare.num_classes(config, run, found) == num_classes
-    with prepare.preview(config, run, found) as data:
-        coming = data.digest, data.names, data.num_classes
-        assert isinstance(data.images, np.memmap) == (url is not None)
+    data = prepare.preview(config, run, found, temporary)
+    coming = data.digest, data.names, data.num_classes
+    assert isinstance(data.images, np.memmap) == (url is not None)
     assert not run.root.exists()
-    assert not list(temporary.iterdir())
     run.create()
     then = prepare.load(config, run, found, say=print)
     assert coming == (then.digest, then.names, num_classes)

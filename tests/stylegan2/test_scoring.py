@@ -11,6 +11,8 @@ from image_files import encoded, pixels, write
 from safetensors.numpy import save
 from stylegan_runs import SIDE, save_network, shape
 
+from mindgan.data.fitting import FitCounts
+from mindgan.data.labelled import LabelledImages, subset_rows
 from mindgan.data.mnist import embedded_digits
 from mindgan.metrics.domain_features import NAME_OF_CLASSES, domain_network
 from mindgan.metrics.feature_network import FeatureNetwork
@@ -20,11 +22,13 @@ from mindgan.render.grids import opaque
 from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2 import checkpoints, reference, scoring
+from mindgan.stylegan2 import checkpoints, prepare, reference, scoring
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.results import _measured
 from mindgan.stylegan2.sample import Drawer
 from mindgan.stylegan2.scoring import score_run, scores_text
+from mindgan.training import checkpoint
+from mindgan.training.state import TrainState
 
 NUM = 11
 CLASSES = {"a": 4, "b": 3, "c": 4}
@@ -191,6 +195,53 @@ def test_a_run_on_a_subset_is_measured_on_all_images(tmp_path, trained_on):
     assert scores[0] == scores[1]
     np.testing.assert_array_equal(*(domains[0] for domains in trained_on))
     assert said.count("the run was trained on 4 of the 11 images and is measured on all of them") == 1
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_held_out_images_alone(mirror, tmp_path, trained_on):
+    write_images(tmp_path / "images", reals())
+    run = make_run(tmp_path / "run", tmp_path / "images", subset=5, mirror=mirror, seed=3)
+    scores = score_run(str(run.root), num=20, held_out=True, say=silent)
+    others = np.delete(reals(), subset_rows(NUM, 5, 3), axis=0)
+    both = np.concatenate((others, others[..., ::-1])) if mirror else others
+    assert scores.snapshots[0].fid == pytest.approx(fid(drawn(run.snapshot(12), 20, 0), both), rel=1e-4)
+    assert (scores.num_images, scores.floor_num, scores.held_out) == (6, 3, True)
+    order = randomness.generator(0, "halves of reals").permutation(6)
+    halves = [np.concatenate((others[rows], others[rows][..., ::-1])) for rows in (order[:3], order[3:])]
+    assert scores.floor_fid == pytest.approx(fid(*(halves if mirror else (others[order[:3]], others[order[3:]]))))
+    assert "reals:    6 held out" in scores_text(scores)
+    assert [len(images) for images in trained_on[0]] == [NUM]
+
+
+def test_held_out_digits(tmp_path, trained_on):
+    of = shape(10, height=32, width=32, image_channels=1, channel_base=64)
+    settings = {"resolution": 32, "image_channel": 1, "subset": 100}
+    run = make_run(tmp_path / "run", None, map(str, range(10)), (1,), of, **settings)
+    scores = score_run(str(run.root), num=20, held_out=True, say=silent)
+    assert scores.num_images == len(embedded_digits().images) - 100
+
+
+def test_what_was_held_out_cannot_be_told(tmp_path, trained_on):
+    write_images(tmp_path / "images", reals())
+    whole = make_run(tmp_path / "whole", tmp_path / "images", snapshots=(1,))
+    nearly = make_run(tmp_path / "nearly", tmp_path / "images", snapshots=(1,), subset=NUM - 1)
+    some = make_run(tmp_path / "some", tmp_path / "images", snapshots=(1,), subset=4)
+    told = []
+    for run, url in ((whole, None), (nearly, None), (some, str(tmp_path / "images"))):
+        with pytest.raises(UserError) as caught:
+            score_run(str(run.root), url, held_out=True, say=silent)
+        told.append(str(caught.value))
+    assert "was trained on all of its images, without --subset" in told[0]
+    assert "was trained on 10 of 11 images" in told[1]
+    assert "--data_url names others; leave one out" in told[2]
+
+    trained = LabelledImages(reals()[subset_rows(NUM, 4, 0)], None, (), (), FitCounts())
+    state = TrainState({}, about=prepare.identity(trained))
+    checkpoint.save_state(some, state)
+    score_run(str(some.root), num=20, held_out=True, say=silent)
+    write_images(tmp_path / "images", reals(1, first=70), ["0000.png"])  # of a new name, which moves all the others
+    with pytest.raises(UserError, match="are not those it was trained on any more"):
+        score_run(str(some.root), num=20, held_out=True, say=silent)
 
 
 def test_mirrored_reals_where_the_run_mirrored(tmp_path, trained_on):
