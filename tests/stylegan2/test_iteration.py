@@ -1,6 +1,7 @@
 """Iterations: what is drawn, which phases come when, exact restarts, and that nothing is compiled twice."""
 
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
@@ -35,10 +36,11 @@ def as_bytes(arrays):
 def unbroken(training):
     """The reports and the last state of six iterations, and p after each."""
     training.restart()
-    reports, ps = [], []
+    reports, ps, training.frozen = [], [], []
     for _ in range(6):
         reports += training.train(1)
         ps.append(training.iteration.probability)
+        training.frozen.append(gc.get_freeze_count())
     return reports, training.state.arrays(), ps
 
 
@@ -80,6 +82,13 @@ def test_nothing_is_compiled_twice(training, unbroken):
         for name, cell in {**found.cells, **found.apply}.items():
             assert len(cell.compile_cache) == 1 or (name == "Greg" and found is augmented)
     assert len(training.iteration.follow.compile_cache) == 1
+
+
+@pytest.mark.usefixtures("unbroken")
+def test_what_compiling_makes_is_not_searched_for_garbage_ever_after(training):
+    """Iterations 1 and 5 compile, without augmentation and with it."""
+    assert training.frozen[0] > 0
+    assert list(np.diff(training.frozen) > 0) == [False, False, False, True, False]
 
 
 def test_moments_and_signs_count_every_image(training):
