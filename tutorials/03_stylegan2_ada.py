@@ -740,9 +740,10 @@ print(f"{gaps[1]:.2f} at p = {P}")
 # %% [markdown]
 # ## 8. The whole training
 #
-# Now with all 1,497 digits, their classes, and everything switched on. `PRESETS["digits"]` has the settings; on the
-# command line, `bash scripts/run_gan.sh stylegan` takes the same. The operator trains, exports the generator, and draws
-# new images of each class into `Data/`.
+# Now with all 1,497 digits, their classes, R1, and ADA steering the augmentation. `PRESETS["digits"]` has the settings;
+# on the command line, `bash scripts/run_gan.sh stylegan` takes the same. Two things that pay in long trainings are off
+# in it: path length (`pl_weight`) and mixing styles (`style_mixing`, section 12). The operator trains, exports the
+# generator, and draws new images of each class into `Data/`.
 #
 # The phases of a step are compiled first, once without augmentation and again when $p$ leaves 0. A *tick* is a line of
 # the log; `augment` in it is $p$, and `sec/kimg` how long a thousand images take.
@@ -801,8 +802,9 @@ print(", ".join(f"{name} {value:.2f}" for name, value in final.items()))
 # %% [markdown]
 # How to read them:
 #
-# * **The losses** have the dashed lines of the first lesson, $\log 2$ and $2 \log 2$. $D$ usually keeps a lead. As
-#   before, they do not say how good the images are.
+# * **The losses** have the dashed lines of the first lesson, $\log 2$ and $2 \log 2$. In most trainings $D$ keeps a
+#   lead. Here R1 is strong, and at full length both come close to their lines: $D$ can hardly tell any more. As before,
+#   they do not say how good the images are.
 # * **The scores**: reals above, fakes below. A healthy training keeps both within a few units of 0. A gap that widens
 #   and widens is a discriminator that wins.
 # * **$p$** climbs as long as $r_t$ is above 0.6 and sinks where it is below. With 1,497 images and a short training
@@ -831,7 +833,9 @@ plt.show()
 
 # %% [markdown]
 # At 0 there are clouds, of all sizes at once, as every layer adds its own. They clear to blots in the middle, then to
-# strokes. Compare rows with columns: what differs from row to row is the class, what differs within a row is variety.
+# strokes that belong to no class yet, then to digits. Compare rows with columns: what differs from row to row is the
+# class, what differs within a row is variety. There is little of that: so short a training, with so strong an R1, finds
+# a good 3 and stays with it. More kimg and a smaller `gamma` bring more, and more that goes wrong.
 
 # %% [markdown]
 # ## 11. Truncation
@@ -891,7 +895,7 @@ print(f"psi = 0.5 by hand and by the package: largest difference {truncation_dif
 assert truncation_difference <= 1
 
 # %% [markdown]
-# Now $\psi$ from 0 to 1. On the left, as above: at $\psi = 0$ every class becomes the same blot, since `w_avg` is the
+# Now $\psi$ from 0 to 1. On the left, as above: at $\psi = 0$ every class becomes the same figure, since `w_avg` is the
 # mean of *all* classes. On the right each class is pulled towards a mean of its own, which costs five lines:
 
 # %%
@@ -939,9 +943,9 @@ show(
 # %% [markdown]
 # ## 12. Mixing styles, and a walk through them
 #
-# Each layer reads $w$ for itself, so nothing forces us to give all of them the same one. In training, nine batches in
-# ten already have two latents an image, switched at a random layer, so that no layer relies on its neighbours' style.
-# Below, the large shape (4 and 8 pixels) comes from the image at the beginning of the row, the rest (16 and 32) from
+# Each layer reads $w$ for itself, so nothing forces us to give all of them the same one. The papers do it in training
+# already (`style_mixing` 0.9): nine batches in ten have two latents an image, switched at a random layer, so that no
+# layer relies on its neighbours' style. This network never saw it. Below, the large shape (4 and 8 pixels) comes from the image at the beginning of the row, the rest (16 and 32) from
 # the one on top of the column:
 
 # %%
@@ -1085,7 +1089,7 @@ print("this lesson's own training:", fill(" ".join(found), 110) if found else "n
 # 6. **A direction.** Find styles of ten thin and ten thick digits of one class, and take the difference of their means.
 #    Add it to styles of *other* classes. Does it thicken those too?
 # 7. **Wrinkles.** Walk from one stop to the next in a hundred steps, and measure how far the image moves in each. How
-#    even is it, and how even with `pl_weight=0`?
+#    even is it, and how even after a training with `pl_weight=2`?
 #
 # To read on: [Karras and others (2019)](https://arxiv.org/abs/1812.04948), style;
 # [(2020)](https://arxiv.org/abs/1912.04958), this generator; [(2020)](https://arxiv.org/abs/2006.06676), ADA, with
