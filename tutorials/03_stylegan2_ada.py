@@ -945,8 +945,8 @@ show(
 #
 # Each layer reads $w$ for itself, so nothing forces us to give all of them the same one. The papers do it in training
 # already (`style_mixing` 0.9): nine batches in ten have two latents an image, switched at a random layer, so that no
-# layer relies on its neighbours' style. This network never saw it. Below, the large shape (4 and 8 pixels) comes from the image at the beginning of the row, the rest (16 and 32) from
-# the one on top of the column:
+# layer relies on its neighbours' style. This network never saw it. Below, the large shape (4 and 8 pixels) comes from
+# the image at the beginning of the row, the rest (16 and 32) from the one on top of the column:
 
 # %%
 CROSSING = 3  # of the 8 styles of 32 pixels, those of the layers of 4 and 8

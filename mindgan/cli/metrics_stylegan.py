@@ -28,6 +28,10 @@ class Options(DeviceOptions):
     """The weights pt_inception-2015-12-05-6726825d.pth, for FID and KID that compare with published ones (with --num
     50000). Without them a small network is trained on the images; its numbers compare within one data set only."""
 
+    feature_data_url: str | None = None
+    """Images to train the small network on, where those to compare with teach it little: of a folder of classes it
+    learns more than of one class of them."""
+
     num: int | None = None
     """How many images to draw of each snapshot; distances compare between equal numbers only. None for as many as there
     are to compare with, 1,000 to 10,000."""
@@ -51,7 +55,7 @@ class Options(DeviceOptions):
         require_at_least(0, seed=self.seed)
         if not -100 <= self.trunc <= 100:
             raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
-        for name in ("source", "data_url", "inception"):
+        for name in ("source", "data_url", "inception", "feature_data_url"):
             if getattr(self, name) is not None:
                 user_path(f"--{name}", getattr(self, name))
 
@@ -68,6 +72,7 @@ def run(options: Options) -> int:
         options.source,
         options.data_url,
         inception=options.inception,
+        feature_data_url=options.feature_data_url,
         num=options.num,
         psi=options.trunc,
         all_snapshots=options.all_snapshots,

@@ -169,6 +169,26 @@ def small_network(data: LabelledImages, seed: int, say: Say) -> FeatureNetwork:
     return network if len(classes) == 1 else replace(network, name=NAME_OF_CLASSES)
 
 
+def network_of_others(data_url: str, config: StyleGanConfig, folder: Path, seed: int, say: Say) -> FeatureNetwork:
+    """The small network of other images, of the classes that their folders tell.
+
+    Args:
+        data_url: where they are.
+        config: of the run, whose size and channels they get.
+        folder: gets those that are too many for memory, in a folder of their own.
+        seed: of the network.
+        say: gets a line on what was found and passed over.
+
+    Raises:
+        UserError: they cannot be read, or fewer than two can be decoded.
+    """
+    apart = folder / "others"
+    apart.mkdir()
+    images = list_labelled(data_url, option="--feature_data_url", say=say)
+    network = small_network(_loaded(images, replace(config, cond=None), apart, say), seed, say)
+    return replace(network, name=f"{network.name}; those of {data_url}")
+
+
 def _small(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some images as the small network takes them: of large ones thousands are too many for memory."""
     return np.concatenate([resized(opaque(images[rows[at : at + CHUNK]])) for at in range(0, len(rows), CHUNK)])

@@ -27,6 +27,7 @@ from mindgan.stylegan2.reference import (
     features_of,
     load_reals,
     load_whole,
+    network_of_others,
     settings_of,
     small_network,
 )
@@ -97,6 +98,7 @@ def score_run(
     data_url: str | None = None,
     *,
     inception: str | None = None,
+    feature_data_url: str | None = None,
     num: int | None = None,
     psi: float = 1.0,
     all_snapshots: bool = False,
@@ -113,6 +115,7 @@ def score_run(
         source: the run's folder.
         data_url: the reals, as `train stylegan` takes them; None for the data of the run.
         inception: file of the weights of FID's network; None for a small one, trained here.
+        feature_data_url: images that the small network is trained on; None for the reals.
         num: fakes of each snapshot, 2 or more; None for as many as there are images, 1,000 to 10,000. Distances fall as
             it grows: those of equal numbers compare.
         psi: truncation of the fakes.
@@ -128,6 +131,8 @@ def score_run(
     Raises:
         UserError: the run, the images or the weights cannot be read, or do not belong together.
     """
+    if inception is not None and feature_data_url is not None:
+        raise UserError("--feature_data_url is for the small network and --inception names another; leave one out")
     if held_out and data_url is not None:
         raise UserError("--held_out True is about the run's own images and --data_url names others; leave one out")
     run = RunDirectory(user_path("--source", source))
@@ -143,6 +148,8 @@ def score_run(
         else:
             data = load_reals(run, config, data_url, folder, say)
             rows = np.arange(len(data.images))
+        if feature_data_url is not None:
+            given = network_of_others(feature_data_url, config, folder, seed, say)
         network = given or small_network(data, seed, say)
         starts = range(0, len(data), len(data.images))  # of the images and, where there are, of their mirror images
         at = np.concatenate([rows + start for start in starts])

@@ -292,6 +292,19 @@ def test_other_images_to_compare_with(run, tmp_path, trained_on):
     assert trained_on[0][0].shape == (6, 3, 64, 64)
 
 
+def test_other_images_to_train_the_small_network_on(run, tmp_path, trained_on):
+    write_images(tmp_path / "classes", reals(NUM, first=50), in_classes())
+    expected = score_run(str(run.root), num=20, say=silent)
+    scores = score_run(str(run.root), feature_data_url=str(tmp_path / "classes"), num=20, say=silent)
+    assert [len(each) for each in trained_on[1]] == list(CLASSES.values())
+    assert (scores.snapshots, scores.num_images) == (expected.snapshots, NUM)
+    assert scores.feature_network == f"{NAME_OF_CLASSES}; those of {tmp_path / 'classes'}"
+    with pytest.raises(UserError, match="--feature_data_url"):
+        score_run(str(run.root), feature_data_url=str(tmp_path / "none"), say=silent)
+    with pytest.raises(UserError, match="leave one out"):
+        score_run(str(run.root), feature_data_url=str(tmp_path / "classes"), inception="x.pth", say=silent)
+
+
 def test_digits_where_the_run_has_no_images_of_its_own(tmp_path, trained_on):
     of = shape(10, height=32, width=32, image_channels=1, channel_base=64)
     settings = {"resolution": 32, "image_channel": 1, "subset": 40}
