@@ -146,23 +146,20 @@ def score_run(
         if held_out:
             data, rows = load_whole(run, config, folder, say)
         else:
-            data = load_reals(run, config, data_url, folder, say)
-            rows = np.arange(len(data.images))
+            data, rows = load_reals(run, config, data_url, folder, say)
         if feature_data_url is not None:
             given = network_of_others(feature_data_url, config, folder, seed, say)
         network = given or small_network(data, seed, say)
-        starts = range(0, len(data), len(data.images))  # of the images and, where there are, of their mirror images
-        at = np.concatenate([rows + start for start in starts])
-        reals = features_of(chunks_of(data, at), network, len(at), "reals")
+        indices = data.with_mirror_images(rows)
+        reals = features_of(chunks_of(data, indices), network, len(indices), "reals")
         fakes = Fakes(data, num or min(max(len(rows), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
         snapshots = tuple(_score_snapshots(paths, fakes, network, reals, say))
     if not snapshots:
         raise UserError(f"{run.model} holds not one whole snapshot; train on, or name another run with --source")
-    floor_num = len(rows) // 2
     scores = Scores(
         snapshots,
         _floor(reals, len(rows), seed) if len(rows) >= MIN_HALVED else None,
-        floor_num,
+        len(rows) // 2,
         network.name,
         network.is_comparable,
         str(data_url or prepare.name_of(config)),

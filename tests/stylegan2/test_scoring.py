@@ -136,7 +136,7 @@ def test_as_many_fakes_as_images_but_a_thousand_at_least(run, monkeypatch):
 def test_fewer_fakes_are_the_first_of_more(run, monkeypatch):
     """Also where a chunk ends elsewhere."""
     config = reference.settings_of(run, str(run.root))
-    data = reference.load_reals(run, config, None, run.root, silent)
+    data, _ = reference.load_reals(run, config, None, run.root, silent)
     generator = checkpoints.read(run.snapshot(3)).generator()
     images = []
     for num, chunk in ((9, 200), (5, 4)):
