@@ -78,10 +78,10 @@ def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, 
 
 
 def num_classes(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> int:
-    """Of what `load` would give; nothing is written.
+    """Of what `load` would give; nothing is written, and nothing decoded but to validate it.
 
     Raises:
-        UserError: as `preview`.
+        UserError: labels are wanted and there are none, or the folder of a former validation cannot be read.
     """
     left = _left(config, run, images)
     if left is None:

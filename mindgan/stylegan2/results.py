@@ -154,6 +154,7 @@ def _measured(run: RunDirectory) -> dict[str, str]:
         scores = json.loads(run.metrics.read_bytes())
         last = scores["snapshots"][-1]
         numbers = f"FID {last['fid']:.4g}, KID {last['kid']:.4g} at {last['kimg']:g} kimg"
-        return {"measured": f"{numbers}, {scores['num_fakes']} fakes, by {scores['feature_network']}"}
+        reals = " against held-out images" if scores.get("held_out") else ""
+        return {"measured": f"{numbers}, {scores['num_fakes']} fakes{reals}, by {scores['feature_network']}"}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}

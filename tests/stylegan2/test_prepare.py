@@ -4,12 +4,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from image_files import some, write
 
 from mindgan.data import labelled
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare
 from mindgan.stylegan2.config import StyleGanConfig
-from tests.image_files import some, write
 
 CLASSES = {**some(3, folder="cat/"), **some(3, first=3, folder="dog/"), "cow/broken.png": b"broken"}
 

@@ -176,10 +176,10 @@ def test_held_out_images_alone(mirror, tmp_path, trained_on):
 
 def test_held_out_digits(tmp_path, trained_on):
     of = shape(10, height=32, width=32, image_channels=1, channel_base=64)
-    settings = {"resolution": 32, "image_channel": 1, "subset": 100}
-    run = make_run(tmp_path / "run", None, map(str, range(10)), (1,), of, **settings)
+    run = make_run(tmp_path / "run", None, map(str, range(10)), (1,), of, resolution=32, image_channel=1, subset=100)
     scores = score_run(str(run.root), num=20, held_out=True, say=silent)
     assert scores.num_images == len(embedded_digits().images) - 100
+    assert "20 fakes against held-out images, by " in _measured(run)["measured"]
 
 
 def test_what_was_held_out_cannot_be_told(tmp_path, trained_on):
