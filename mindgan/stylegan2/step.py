@@ -19,6 +19,8 @@ from mindgan.stylegan2.objectives import (
 W_AVG_BETA = 0.995
 LARGEST_GRADIENT = 1e5  # what an infinite one becomes; NaN becomes 0
 
+for_each = ops.Map()  # of tuples, over which a loop takes MindSpore several times as long to compile
+
 
 class Phase(nn.Cell):
     """A phase's gradients, and the update or, of a batch in several parts, the sums."""
@@ -34,7 +36,7 @@ class Phase(nn.Cell):
         self.optimiser, self.sums = optimiser, sums
         self.gradients = ms.value_and_grad(loss, None, optimiser.parameters, has_aux=True)
 
-    def update(self, gradients: tuple[Tensor, ...]) -> bool:
+    def update(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
         return self.optimiser(sanitised(gradients)) if self.sums is None else self.sums(gradients)
 
 
@@ -46,10 +48,8 @@ class Sums(nn.Cell):
         self.share = 1 / num_parts
         self.values = optimiser.parameters.clone(prefix="sum", init="zeros")
 
-    def construct(self, gradients: tuple[Tensor, ...]) -> bool:
-        for value, gradient in zip(self.values, gradients):  # noqa: B905 (graph mode has no strict)
-            ops.assign_add(value, gradient * self.share)
-        return True
+    def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
+        return for_each(ops.partial(added, self.share), self.values, gradients)
 
 
 class ApplySums(nn.Cell):
@@ -59,11 +59,9 @@ class ApplySums(nn.Cell):
         super().__init__(auto_prefix=False)
         self.optimiser, self.values = optimiser, sums.values
 
-    def construct(self) -> bool:
+    def construct(self) -> tuple[bool, ...]:
         updated = self.optimiser(sanitised(self.values))
-        for value in self.values:
-            ops.assign(value, ops.depend(ops.zeros_like(value), updated))
-        return updated
+        return for_each(ops.partial(cleared, updated), self.values)
 
 
 class GmainPhase(Phase):
@@ -157,12 +155,9 @@ class FollowWeights(nn.Cell):
         self.averages, self.parameters = (ms.ParameterTuple(side) for side in zip(*trained, strict=True))
         self.copies, self.originals = (ms.ParameterTuple(side) for side in zip(*copied, strict=True))
 
-    def construct(self, beta: Tensor) -> bool:
-        for average, parameter in zip(self.averages, self.parameters):  # noqa: B905 (graph mode has no strict)
-            ops.assign(average, parameter + (average - parameter) * beta)
-        for copy, original in zip(self.copies, self.originals):  # noqa: B905
-            ops.assign(copy, original)
-        return True
+    def construct(self, beta: Tensor) -> tuple[bool, ...]:
+        followed = for_each(ops.partial(follow_weight, beta), self.averages, self.parameters)
+        return ops.depend(followed, for_each(copy_weight, self.copies, self.originals))
 
 
 def follow(average: Tensor, mean: Tensor) -> Tensor:
@@ -172,7 +167,24 @@ def follow(average: Tensor, mean: Tensor) -> Tensor:
 
 def sanitised(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """NaN becomes 0, infinity 1e5 of its sign."""
-    result: tuple[Tensor, ...] = ()
-    for gradient in gradients:
-        result += (ops.nan_to_num(gradient, 0.0, LARGEST_GRADIENT, -LARGEST_GRADIENT),)
-    return result
+    return for_each(finite, gradients)
+
+
+def finite(gradient: Tensor) -> Tensor:
+    return ops.nan_to_num(gradient, 0.0, LARGEST_GRADIENT, -LARGEST_GRADIENT)
+
+
+def added(share: float, value: ms.Parameter, gradient: Tensor) -> bool:
+    return ops.depend(True, ops.assign_add(value, gradient * share))
+
+
+def cleared(updated: tuple[bool, ...], value: ms.Parameter) -> bool:
+    return ops.depend(True, ops.assign(value, ops.depend(ops.zeros_like(value), updated)))
+
+
+def follow_weight(beta: Tensor, average: ms.Parameter, weight: ms.Parameter) -> bool:
+    return ops.depend(True, ops.assign(average, weight + (average - weight) * beta))
+
+
+def copy_weight(copy: ms.Parameter, original: ms.Parameter) -> bool:
+    return ops.depend(True, ops.assign(copy, original))

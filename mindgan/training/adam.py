@@ -26,11 +26,28 @@ class Adam(nn.Adam):
         moment2: tuple[ms.Parameter, ...],
         lr: Tensor,
         gradients: tuple[Tensor, ...],
-    ) -> bool:
+    ) -> tuple[bool, ...]:
         eps = self.eps * ops.sqrt(1 - beta2_power)
-        for param, mean, variance, gradient in zip(params, moment1, moment2, gradients):  # noqa: B905 (graph mode has no strict)
-            self.opt(param, mean, variance, beta1_power, beta2_power, lr, self.beta1, self.beta2, eps, gradient)
-        return True
+        update = ops.partial(updated, self.opt, beta1_power, beta2_power, lr, self.beta1, self.beta2, eps)
+        return self.map_(update, params, moment1, moment2, gradients)  # a loop takes longer to compile
+
+
+def updated(
+    kernel: ops.Primitive,
+    beta1_power: Tensor,
+    beta2_power: Tensor,
+    lr: Tensor,
+    beta1: Tensor,
+    beta2: Tensor,
+    eps: Tensor,
+    param: ms.Parameter,
+    mean: ms.Parameter,
+    variance: ms.Parameter,
+    gradient: Tensor,
+) -> bool:
+    """One parameter and its moments moved, by MindSpore's kernel, in the order of its arguments."""
+    moved = kernel(param, mean, variance, beta1_power, beta2_power, lr, beta1, beta2, eps, gradient)
+    return ops.depend(True, moved)
 
 
 def make_adam(network: nn.Cell, prefix: str, *, lr: float, beta1: float, beta2: float, eps: float = 1e-8) -> Adam:
