@@ -45,6 +45,9 @@ class Options(DeviceOptions):
     trunc: float = 1.0
     """Of StyleGAN2: truncation psi; 1 for all variety, towards 0 for the average."""
 
+    trunc_cutoff: int | None = None
+    """Of StyleGAN2: truncate so many first layers only, the coarse ones; None for all."""
+
     class_name: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """Of StyleGAN2: name or number of the class; without one, classes take turns."""
 
@@ -56,6 +59,8 @@ class Options(DeviceOptions):
         require_at_least(0, walk_frames=self.walk_frames, seed=self.seed)
         if not -100 <= self.trunc <= 100:
             raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
+        if self.trunc_cutoff is not None:
+            require_at_least(0, trunc_cutoff=self.trunc_cutoff)
         if self.seeds is not None:
             parse_seeds(self.seeds)
 
@@ -95,7 +100,7 @@ def run(options: Options) -> int:
 def _digits(options: Options, out: Path) -> list[Path]:
     from mindgan.mlp_gan.generate import generate
 
-    _refuse(options, "seeds", "trunc", "class_name", "noise_mode", family="StyleGAN2")
+    _refuse(options, "seeds", "trunc", "trunc_cutoff", "class_name", "noise_mode", family="StyleGAN2")
     return generate(options.source, out, num=options.num, seed=options.seed, walk_frames=options.walk_frames)
 
 
@@ -110,6 +115,7 @@ def _images_of_seeds(options: Options, out: Path) -> list[Path]:
         seeds=parse_seeds(seeds),
         psi=options.trunc,
         of_class=options.class_name,
+        cutoff=options.trunc_cutoff,
         noise_mode=options.noise_mode,
     )
 

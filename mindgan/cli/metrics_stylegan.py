@@ -22,7 +22,7 @@ class Options(DeviceOptions):
 
     data_url: str | None = None
     """Images to compare with, as of `train stylegan`; by default those of the run, all of them also where it was
-    trained with --subset, and mirrored too where it was with --mirror."""
+    trained with --subset, and as they are also where it was with --mirror."""
 
     inception: str | None = None
     """The weights pt_inception-2015-12-05-6726825d.pth, for FID and KID that compare with published ones (with --num

@@ -119,10 +119,6 @@ class LabelledImages:
         """Labels by index: whole [B] -> float32 [B, num_classes], or None without labels."""
         return None if self.labels is None else self.labels[self._rows(indices)]
 
-    def with_mirror_images(self, rows: np.ndarray) -> np.ndarray:
-        """Indices of images by row, [B] from 0 to M - 1, and then of their mirror images where there are any."""
-        return np.concatenate([rows + start for start in range(0, len(self), len(self.images))])
-
     def _rows(self, indices: np.ndarray) -> np.ndarray:
         if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
             raise IndexError(f"there are images 0 to {len(self) - 1}")

@@ -181,6 +181,13 @@ def _choose(device_target: DeviceTarget) -> str:
     return device_target
 
 
+def peak_accelerator_memory() -> int:
+    """Bytes that this process has needed of a GPU or Ascend at most; 0 on a CPU."""
+    import mindspore as ms
+
+    return 0 if ms.get_context("device_target") == "CPU" else int(ms.runtime.max_memory_allocated())
+
+
 def seed_initialisation(seed: int) -> None:
     """Seeds MindSpore's initialisers; networks made next get weights that depend on `seed` alone."""
     import mindspore as ms

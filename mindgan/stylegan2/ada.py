@@ -27,9 +27,10 @@ class Ada(nn.Cell):
         return float(self.sum_signs.asnumpy()) / max(float(self.num_signs.asnumpy()), 1.0)
 
     def see(self, real_scores: np.ndarray) -> None:
-        """Scores of reals, of any phase."""
-        _set(self.sum_signs, float(self.sum_signs.asnumpy()) + float(np.sign(real_scores).sum()))
-        _set(self.num_signs, float(self.num_signs.asnumpy()) + real_scores.size)
+        """Scores of reals, of any phase; what is no number counts for nothing, as p would be none for ever after."""
+        signs = np.sign(real_scores[~np.isnan(real_scores)])
+        _set(self.sum_signs, float(self.sum_signs.asnumpy()) + float(signs.sum()))
+        _set(self.num_signs, float(self.num_signs.asnumpy()) + signs.size)
 
     def change(self, *, target: float, nimg: int, ada_kimg: float, p_max: float | None) -> None:
         """A step of p towards what holds r_t at the target.

@@ -15,7 +15,7 @@ NoiseMode = Literal["const", "random", "none"]
 
 MIN_SIZE, MAX_SIZE = 8, 1024  # px
 BASE_PX = 4  # the smaller side of the block that the generator begins with, at least
-NO_FILE = "empty"  # ModelArts' word for none
+NO_FILE = ("empty", "noresume")  # ModelArts' word for none, and the field's
 _AT_LEAST_ONE = ("z_dim", "w_dim", "channel_max", "pl_batch_shrink", "G_interval", "D_interval", "snap", "keep", "grid")
 _NOT_NEGATIVE = ("batch_size", "batch_gpu", "subset", "freezed", "generate_num", "seed")
 _OPEN_AT_LEAST_ONE = ("mbstd_group", "channel_base", "map_depth")
@@ -131,7 +131,8 @@ class StyleGanConfig(DeviceOptions):
     """Thousands of images in which the probability can go from 0 to 1; None for 500, after --resume 100."""
 
     gamma: float | None = None
-    """Weight of R1, the most important setting: larger is smoother, with less variety. Try a half, twice, 4 times."""
+    """Weight of R1, the most important setting: larger is smoother, with less variety. Try a half, twice, 4 times; 0
+    leaves its phase out."""
 
     lr: float | None = None
     """Learning rate of both networks' Adam."""
@@ -188,7 +189,7 @@ class StyleGanConfig(DeviceOptions):
     """Samples and the model every so many ticks, and at the end."""
 
     grid: int = 8
-    """Rows and columns of the sample grids."""
+    """Columns of the sample grids, and rows, of which there are more where there are more classes, up to 32."""
 
     dry_run: bool = False
     """Tell the settings, parameter counts, time and peak memory of a run from three steps, and train nothing."""
@@ -205,7 +206,7 @@ class StyleGanConfig(DeviceOptions):
     def __post_init__(self) -> None:
         if self.data_url is not None:
             user_path("--data_url", self.data_url)
-        if self.resume == NO_FILE:
+        if self.resume in NO_FILE:
             object.__setattr__(self, "resume", "")
         require_at_least(1, **{name: getattr(self, name) for name in _AT_LEAST_ONE})
         require_at_least(0, **{name: getattr(self, name) for name in _NOT_NEGATIVE})

@@ -54,16 +54,17 @@ class Network:
         return self.about.shape.num_classes > 0 and not self.about.class_names
 
 
-def load_network(option: str, source: str, *, batch_size: int = BATCH_SIZE) -> Network:
+def load_network(option: str, source: str, *, batch_size: int = BATCH_SIZE, cutoff: int | None = None) -> Network:
     """The average generator of a run's folder (its newest checkpoint), a .ckpt or a .mindir.
 
     Args:
         option: the option that names it, for messages.
         source: the folder or file.
         batch_size: images that are drawn at once.
+        cutoff: as of `TruncatedStyles`; a .mindir truncates all layers.
 
     Raises:
-        UserError: there is none, it is damaged or of another kind.
+        UserError: there is none, it is damaged or of another kind, or has no such cutoff.
     """
     path = user_path(option, source)
     if path.suffix == ".pb":
@@ -71,9 +72,14 @@ def load_network(option: str, source: str, *, batch_size: int = BATCH_SIZE) -> N
             f"{option} {path} is a frozen TensorFlow graph, which cannot be read; name a run, a .ckpt or a .mindir"
         )
     if path.suffix == ".mindir":
+        if cutoff is not None:
+            raise UserError(f"--trunc_cutoff {cutoff}: {path} truncates all layers; name a run or a .ckpt")
         return _load_mindir(path, batch_size)
     saved = checkpoints.read_source(path)
-    return Network(saved.path, saved.about, Drawer(saved.generator(), batch_size=batch_size).draw)
+    num_ws = saved.about.shape.num_ws
+    if cutoff is not None and cutoff > num_ws:
+        raise UserError(f"--trunc_cutoff {cutoff}: {saved.path} takes {num_ws} styles; use {num_ws} or fewer")
+    return Network(saved.path, saved.about, Drawer(saved.generator(), batch_size=batch_size, cutoff=cutoff).draw)
 
 
 def _load_mindir(path: Path, batch_size: int) -> Network:
@@ -108,10 +114,11 @@ class MindirDrawer:
         """
         if noise_mode != "const":
             raise UserError(f"--noise-mode {noise_mode}: {self.path} has its own noise in it; name a run or a .ckpt")
-        places = np.arange(-(-len(z) // self.batch_size) * self.batch_size) % len(z)  # as Drawer fills up
         inputs = [array for array in (z, c) if array is not None]
-        images = [
-            self.cell(*(Tensor(array[at]) for array in inputs), Tensor(psi, ms.float32)).asnumpy()
-            for at in np.split(places, len(places) // self.batch_size)
-        ]
-        return to_uint8(np.concatenate(images)[: len(z)])
+        images = []
+        for start in range(0, len(z), self.batch_size):
+            num = min(self.batch_size, len(z) - start)
+            at = start + np.arange(self.batch_size) % num  # as Drawer fills up
+            drawn = self.cell(*(Tensor(array[at]) for array in inputs), Tensor(psi, ms.float32))
+            images.append(to_uint8(drawn.asnumpy()[:num]))
+        return np.concatenate(images)

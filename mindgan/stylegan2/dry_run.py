@@ -18,7 +18,7 @@ from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare, resume
 from mindgan.stylegan2.config import StyleGanConfig
-from mindgan.stylegan2.iteration import Iteration
+from mindgan.stylegan2.iteration import Iteration, phases_due
 from mindgan.stylegan2.recipe import make_schedule
 from mindgan.stylegan2.state import make_state
 from mindgan.training.state import TrainState
@@ -119,15 +119,14 @@ def _seconds(step: Iteration, index: int, config: StyleGanConfig) -> float:
 def kinds_of_steps(config: StyleGanConfig) -> dict[Kind, tuple[int, int]]:
     """The kinds of steps there are: whether Greg and Dreg are due, the first such step, and how many make a cycle."""
     cycle = math.lcm(config.G_interval, config.D_interval)
-    has_lengths = config.pl_weight > 0
-    kinds = [(has_lengths and index % config.G_interval == 0, index % config.D_interval == 0) for index in range(cycle)]
+    kinds = [phases_due(config, index) for index in range(cycle)]
     return {kind: (kinds.index(kind), num) for kind, num in Counter(kinds).items()}
 
 
 def _memory() -> float:
     """GB that the process has held at most; of an accelerator, that it has needed there."""
     if ms.get_context("device_target") != "CPU":
-        return ms.runtime.max_memory_allocated() / 2**30
+        return device.peak_accelerator_memory() / 2**30
     try:
         import resource
     except ImportError:  # Windows

@@ -21,6 +21,7 @@ from mindgan.stylegan2.drawing import BATCH_SIZE, Network, load_network
 
 MAX_CLASS_BYTES = 100  # of a class in a file's name
 MOST_NAMED = 10
+MOST_SHOWN = 1024  # images in grid.png
 WITH_ALPHA = 4  # channels
 
 
@@ -152,9 +153,10 @@ def generate(
     seeds: Sequence[int],
     psi: float = 1.0,
     of_class: str | None = None,
+    cutoff: int | None = None,
     noise_mode: NoiseMode = "const",
 ) -> list[Path]:
-    """Draws an image of each seed: ``seed0003.png``, and ``grid.png`` of all.
+    """Draws an image of each seed: ``seed0003.png``, and ``grid.png`` of all, of the first 1,024 where there are more.
 
     The latents of a seed are NumPy's ``RandomState(seed).randn(1, z_dim)``, as the field has it.
 
@@ -164,6 +166,7 @@ def generate(
         seeds: from 0 to 2**32 - 1.
         psi: of the truncation.
         of_class: name or number of the class; without one, classes take turns.
+        cutoff: only the styles of so many first layers are truncated; None for all.
         noise_mode: random is another noise for each seed.
 
     Returns:
@@ -172,27 +175,23 @@ def generate(
     Raises:
         UserError: there is no such generator or class, or `out` cannot be written.
     """
-    is_random = noise_mode == "random"
-    network = load_network("--source", source, batch_size=1 if is_random else min(len(seeds), BATCH_SIZE))
-    shape = network.about.shape
-    z = np.concatenate([np.random.RandomState(seed).randn(1, shape.z_dim) for seed in seeds]).astype(np.float32)
+    size = 1 if noise_mode == "random" else min(len(seeds), BATCH_SIZE)  # random noise is of a seed
+    network = load_network("--source", source, batch_size=size, cutoff=cutoff)
     c = _labels_of_seeds(network, len(seeds), of_class)
-    if is_random:
-        pixels = np.concatenate([_with_noise(network, z, c, row, seed, psi) for row, seed in enumerate(seeds)])
-    else:
-        pixels = network.draw(z, c, psi=psi, noise_mode=noise_mode)
     paths = [out / f"seed{seed:04d}.png" for seed in seeds]
-    for path, image in zip(paths, pixels, strict=True):
-        save_png(path, picture(image))
+    shown: list[np.ndarray] = []
+    for start in range(0, len(seeds), size):
+        some = seeds[start : start + size]
+        z = np.concatenate([np.random.RandomState(seed).randn(1, network.about.shape.z_dim) for seed in some])
+        labels = None if c is None else c[start : start + size]
+        random = randomness.generator(some[0], "noise of an image")
+        pixels = network.draw(z.astype(np.float32), labels, psi=psi, noise_mode=noise_mode, random=random)
+        for path, image in zip(paths[start : start + size], pixels, strict=True):
+            save_png(path, picture(image))
+        shown.extend(opaque(pixels[: max(MOST_SHOWN - start, 0)]))
     grid = out / "grid.png"
-    save_png(grid, image_grid(opaque(pixels), columns=max(5, round(len(seeds) ** 0.5))))
+    save_png(grid, image_grid(np.stack(shown), columns=max(5, round(len(shown) ** 0.5))))
     return [grid, *dict.fromkeys([paths[0], paths[-1]])]
-
-
-def _with_noise(network: Network, z: np.ndarray, c: np.ndarray | None, row: int, seed: int, psi: float) -> np.ndarray:
-    random = randomness.generator(seed, "noise of an image")
-    label = None if c is None else c[row : row + 1]
-    return network.draw(z[row : row + 1], label, psi=psi, noise_mode="random", random=random)
 
 
 def _labels_of_seeds(network: Network, num: int, of_class: str | None) -> np.ndarray | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psutil
 
 from mindgan.render.report import duration_text
-from mindgan.runtime import jsonl
+from mindgan.runtime import device, jsonl
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.training.events import Events
@@ -17,6 +17,8 @@ from mindgan.training.trainer import Hook, Schedule, Step
 
 class Ticks(Hook):
     """After every tick a line each for the person, stats.jsonl, timing.jsonl and TensorBoard.
+
+    A tick's seconds are those of its steps; maintenance is what lay between it and the tick before, or the start.
 
     A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
     """
@@ -44,14 +46,18 @@ class Ticks(Hook):
             jsonl.keep_lines(path, [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg])
         self.seconds = sum(epoch_seconds(jsonl.read_timing(run.timing)))
         self.events = Events(run.events, purge_step=start_nimg + 1)
-        self.start_nimg, self.step_seconds = start_nimg, 0.0
+        self.start_nimg, self.maintenance = start_nimg, 0.0
+        self.tick_end = time.perf_counter()
 
     def on_start(self, state: TrainState) -> None:
         self.console.start_bar(self.schedule.total_steps, state.nimg // self.schedule.batch_size)
         self.start_nimg = state.nimg
 
     def on_step(self, step: Step, state: TrainState) -> None:
-        self.step_seconds += step.seconds
+        now = time.perf_counter()
+        if step.nimg == self.start_nimg + self.schedule.batch_size:
+            self.maintenance = max(now - step.seconds - self.tick_end, 0.0)
+        self.tick_end = now
         self.console.advance(G=step.losses["Loss/G/loss"], D=step.losses["Loss/D/loss"])
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
@@ -61,9 +67,10 @@ class Ticks(Hook):
         timing = {
             "Timing/sec_per_tick": seconds,
             "Timing/sec_per_kimg": seconds / max(kimg, 1e-9),
-            "Timing/maintenance_sec": max(seconds - self.step_seconds, 0.0),
+            "Timing/maintenance_sec": self.maintenance,
             "Timing/total_sec": self.seconds,
             "Resources/cpu_mem_gb": memory,
+            "Resources/peak_gpu_mem_gb": device.peak_accelerator_memory() / 2**30,
         }
         self._record(epoch, state, timing)
         self.console.say(
@@ -72,7 +79,7 @@ class Ticks(Hook):
             f"maintenance {timing['Timing/maintenance_sec']:<6.1f} cpumem {memory:<6.2f} "
             f"augment {state.cells['ada'].probability:.3f}"
         )
-        self.start_nimg, self.step_seconds = state.nimg, 0.0
+        self.start_nimg, self.maintenance = state.nimg, 0.0
 
     def _record(self, epoch: int, state: TrainState, timing: dict[str, float]) -> None:
         place = {"nimg": state.nimg, "epoch": epoch, "step": state.nimg // self.schedule.batch_size}
@@ -102,6 +109,8 @@ class Ticks(Hook):
         self.events.close()
 
     def _time(self, epoch: int, seconds: float, state: TrainState) -> None:
+        """With what came between this tick and the one before: samples, snapshots and states."""
+        seconds += self.maintenance
         self.seconds += seconds
         line = {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)}
         jsonl.append_line(self.run.timing, line)

@@ -47,10 +47,11 @@ class Iteration:
         config, index = self.config, nimg // self.config.batch_size
         reals = self._reals(nimg)
         reports = self.run("Gmain", self._fakes_inputs("Gmain", nimg))
-        if config.pl_weight > 0 and index % config.G_interval == 0:
+        has_lengths, has_penalty = phases_due(config, index)
+        if has_lengths:
             reports |= self.run("Greg", self._lengths_inputs(nimg))
         reports |= self.run("Dmain", self._both_inputs(nimg, reals))
-        if index % config.D_interval == 0:
+        if has_penalty:
             reports |= self.run("Dreg", self._reals_inputs(nimg, reals))
         self.follow(Tensor(self._ema_beta(nimg), ms.float32))
         self._adapt(index)
@@ -165,6 +166,12 @@ class Iteration:
 
     def _random(self, purpose: str, nimg: int) -> np.random.Generator:
         return randomness.generator(self.config.seed, purpose, nimg=nimg)
+
+
+def phases_due(config: StyleGanConfig, index: int) -> tuple[bool, bool]:
+    """Whether Greg and Dreg are due in an iteration, counted from 0; a weight of 0 leaves a phase out."""
+    has_lengths = config.pl_weight > 0 and index % config.G_interval == 0
+    return has_lengths, config.gamma != 0 and index % config.D_interval == 0
 
 
 def mixed_layers(random: np.random.Generator, probability: float, num_ws: int) -> np.ndarray:

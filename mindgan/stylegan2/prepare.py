@@ -20,6 +20,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2.config import StyleGanConfig
+from mindgan.stylegan2.sample import grid_rows
 
 Say = Callable[[str], None]
 WORK_FOLDER = "source"  # of the validated images
@@ -151,7 +152,7 @@ def name_of(config: StyleGanConfig) -> str:
 
 
 def grid_of_reals(data: LabelledImages, config: StyleGanConfig) -> np.ndarray:
-    """Images for a grid of `config.grid` rows and columns, of one class a row: uint8 [N, C, H, W].
+    """Images for a grid of `config.grid` columns and `grid_rows`, of one class a row: uint8 [N, C, H, W].
 
     A class with fewer images than a row has repeats them.
     """
@@ -160,8 +161,9 @@ def grid_of_reals(data: LabelledImages, config: StyleGanConfig) -> np.ndarray:
     if data.labels is None:
         return data.pixels(np.resize(order, side * side))
     kinds = np.flip(np.unique(data.labels, axis=0), 0)
-    rows = [order[(data.labels[order] == kinds[row % len(kinds)]).all(1)] for row in range(side)]
-    return data.pixels(np.concatenate([np.resize(_next(row, rows, kinds, side), side) for row in range(side)]))
+    num_rows = range(grid_rows(side, data.labels))
+    rows = [order[(data.labels[order] == kinds[row % len(kinds)]).all(1)] for row in num_rows]
+    return data.pixels(np.concatenate([np.resize(_next(row, rows, kinds, side), side) for row in num_rows]))
 
 
 def _next(row: int, rows: list[np.ndarray], kinds: np.ndarray, side: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from mindgan.stylegan2.config import FIXED_BY_RUN, StyleGanConfig
 from mindgan.stylegan2.doctor import Doctor, examine_images
 from mindgan.stylegan2.hooks import AfterTicks, Ticks, due_ticks
 from mindgan.stylegan2.iteration import Iteration
-from mindgan.stylegan2.sample import Drawer, grid_latents
+from mindgan.stylegan2.sample import Drawer, grid_latents, grid_rows
 from mindgan.stylegan2.state import NETWORKS, make_state
 from mindgan.training import checkpoint
 from mindgan.training.hooks import SaveState
@@ -96,10 +96,11 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
 
 
 def make_schedule(config: StyleGanConfig) -> Schedule:
-    """Ticks of about `kimg_per_tick`, which together make `total_kimg`."""
+    """Ticks of about `kimg_per_tick`, which together make `total_kimg`: the last may be shorter."""
     total_steps = max(math.ceil(config.total_kimg * 1000 / config.batch_size), 1)
     num_ticks = max(round(config.total_kimg / config.kimg_per_tick), 1)
-    return Schedule(config.batch_size, math.ceil(total_steps / num_ticks), min(num_ticks, total_steps))
+    steps_per_tick = math.ceil(total_steps / num_ticks)
+    return Schedule(config.batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick), total_steps)
 
 
 def _train(
@@ -139,7 +140,8 @@ def names_have_fractions(run: RunDirectory, snap: int, schedule: Schedule) -> bo
 
     A run that has such names goes on with them: whole kimg would not sort among them.
     """
-    kimgs = [tick * schedule.nimg_per_epoch // KIMG for tick in (0, *due_ticks(snap, schedule.epochs))]
+    nimgs = [tick * schedule.nimg_per_epoch for tick in (0, *due_ticks(snap, schedule.epochs))]
+    kimgs = [min(nimg, schedule.total_nimg) // KIMG for nimg in nimgs]
     is_begun = any(isinstance(kimg, float) for kimg, _ in (*run.snapshots(), *run.fakes_of_run()))
     return is_begun or len(set(kimgs)) < len(kimgs)
 
@@ -150,7 +152,8 @@ class Grids:
     def __init__(self, run: RunDirectory, config: StyleGanConfig, state: TrainState, data: LabelledImages):
         self.run, self.config, self.data = run, config, data
         self.drawer = Drawer(state.cells["G_ema"], batch_size=min(config.batch_gpu or config.batch_size, 16))
-        self.z, self.c = grid_latents(config.seed, config.grid, config.grid, config.z_dim, data.labels)
+        rows = grid_rows(config.grid, data.labels)
+        self.z, self.c = grid_latents(config.seed, rows, config.grid, config.z_dim, data.labels)
 
     def begin(self) -> None:
         """Reals, and what the untrained network draws."""

@@ -52,8 +52,7 @@ def settings_of(run: RunDirectory, source: str) -> StyleGanConfig:
 def load_reals(
     run: RunDirectory, config: StyleGanConfig, data_url: str | None, folder: Path, say: Say
 ) -> tuple[LabelledImages, np.ndarray]:
-    """All images, as the networks saw them, mirrored too where the run mirrored them, and the rows of all; a --subset
-    counts for nothing.
+    """All images, in the size that the networks saw, and the rows of all; a --subset and mirroring count for nothing.
 
     Args:
         run: for messages.
@@ -69,7 +68,7 @@ def load_reals(
     data = prepare.digits(replace(config, subset=0)) if images is None else _loaded(images, config, folder, say)
     if config.subset and data_url is None:
         say(f"the run was trained on {config.subset} of the {len(data.images)} images and is measured on all of them")
-    return data.mirror() if config.mirror else data, np.arange(len(data.images))
+    return data, np.arange(len(data.images))
 
 
 def load_whole(run: RunDirectory, config: StyleGanConfig, folder: Path, say: Say) -> tuple[LabelledImages, np.ndarray]:

@@ -8,6 +8,8 @@ from mindgan.runtime import randomness
 from mindgan.stylegan2.config import NoiseMode
 from mindgan.stylegan2.networks import Generator, for_all_layers
 
+MOST_ROWS = 32  # of a sample grid, for its classes
+
 
 class TruncatedStyles(nn.Cell):
     """Latents z [N, Z], labels c [N, K] and psi [] to styles ws [N, num_ws, D].
@@ -75,12 +77,14 @@ class Drawer:
             uint8 [N, C, H, W].
         """
         c = np.zeros((len(z), 1), np.float32) if c is None else c
-        noise = self._noise(len(z), noise_mode, random)
-        size = self.batch_size
-        places = np.arange(-(-len(z) // size) * size) % len(z)  # the last batch is filled up: one compilation
-        parts = np.split(places, len(places) // size)
-        images = [self.cell(*map(Tensor, (z[at], c[at], np.float32(psi), noise[at]))).asnumpy() for at in parts]
-        return to_uint8(np.concatenate(images)[: len(z)])
+        images = []
+        for start in range(0, len(z), self.batch_size):
+            num = min(self.batch_size, len(z) - start)
+            at = start + np.arange(self.batch_size) % num  # the last batch is filled up: one compilation
+            noise = self._noise(num, noise_mode, random)
+            drawn = self.cell(*map(Tensor, (z[at], c[at], np.float32(psi), noise[at - start])))
+            images.append(to_uint8(drawn.asnumpy()[:num]))
+        return np.concatenate(images)
 
     def _noise(self, num: int, noise_mode: NoiseMode, random: np.random.Generator | None) -> np.ndarray:
         if noise_mode == "random":
@@ -88,6 +92,12 @@ class Drawer:
             return random.standard_normal((num, self.shape.num_noise), dtype=np.float32)
         row = self.synthesis.noise_const() if noise_mode == "const" else np.zeros(self.shape.num_noise, np.float32)
         return np.broadcast_to(row, (num, self.shape.num_noise))
+
+
+def grid_rows(grid: int, labels: np.ndarray | None) -> int:
+    """Rows of a sample grid: `grid`, or one for each class up to 32, where there are more."""
+    num_kinds = 0 if labels is None else len(np.unique(labels, axis=0))
+    return max(grid, min(num_kinds, MOST_ROWS))
 
 
 def grid_latents(seed: int, rows: int, columns: int, z_dim: int, labels: np.ndarray | None) -> tuple:

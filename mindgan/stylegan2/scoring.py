@@ -58,13 +58,12 @@ class Scores:
         snapshots: oldest first.
         floor_fid: FID between two halves of the reals, `floor_num` images each, drawn at random: about what a perfect
             generator would get from as few; None of fewer than four images.
-        floor_num: images of a half; their mirror images, where there are, come on top.
+        floor_num: images of a half.
         feature_network: whose features were compared.
-        comparable: whether its distances compare with published ones, of equal numbers of fakes.
+        comparable: whether the distances compare with published ones, of equal numbers of fakes.
         data: where the reals are from.
         num_images: reals, each once.
         held_out: whether they are those that the run was not trained on.
-        mirrored: whether each was compared with mirrored too, as the run was trained.
         num_fakes: of each snapshot.
         psi: truncation of the fakes.
         seed: of the fakes, the halves, KID's subsets and the small network.
@@ -78,7 +77,6 @@ class Scores:
     data: str
     num_images: int
     held_out: bool
-    mirrored: bool
     num_fakes: int
     psi: float
     seed: int
@@ -108,8 +106,9 @@ def score_run(
 ) -> Scores:
     """Measures the newest snapshot of a run, or all, and writes metrics.json.
 
-    The reals are all images of the data, also where the run was trained on a --subset of them, and where it mirrored
-    them their mirror images too. The small network is trained on them, so that runs on subsets of one data set compare.
+    The reals are all images of the data, as they are: also where the run was trained on a --subset of them, or on their
+    mirror images too. The small network is trained on them, so that runs on subsets of one data set compare. Fakes have
+    random noise.
 
     Args:
         source: the run's folder.
@@ -150,22 +149,20 @@ def score_run(
         if feature_data_url is not None:
             given = network_of_others(feature_data_url, config, folder, seed, say)
         network = given or small_network(data, seed, say)
-        indices = data.with_mirror_images(rows)
-        reals = features_of(chunks_of(data, indices), network, len(indices), "reals")
+        reals = features_of(chunks_of(data, rows), network, len(rows), "reals")
         fakes = Fakes(data, num or min(max(len(rows), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
         snapshots = tuple(_score_snapshots(paths, fakes, network, reals, say))
     if not snapshots:
         raise UserError(f"{run.model} holds not one whole snapshot; train on, or name another run with --source")
     scores = Scores(
         snapshots,
-        _floor(reals, len(rows), seed) if len(rows) >= MIN_HALVED else None,
+        _floor(reals, seed) if len(rows) >= MIN_HALVED else None,
         len(rows) // 2,
         network.name,
-        network.is_comparable,
+        network.is_comparable and psi == 1 and not held_out,
         str(data_url or prepare.name_of(config)),
         len(rows),
         held_out,
-        data.mirrored,
         fakes.num,
         psi,
         seed,
@@ -175,7 +172,10 @@ def score_run(
 
 
 class Fakes:
-    """The images that every snapshot draws, of the same latents and labels; a smaller `num` draws the first of them."""
+    """The images that every snapshot draws, of the same latents, labels and random noise.
+
+    A smaller `num` draws the first of them.
+    """
 
     def __init__(self, data: LabelledImages, num: int, psi: float, seed: int, batch_size: int):
         """
@@ -183,7 +183,7 @@ class Fakes:
             data: the reals; each fake gets the label of one of them, drawn at random.
             num: of images.
             psi: of the truncation.
-            seed: of latents and labels.
+            seed: of latents, labels and noise.
             batch_size: images that are drawn at once.
         """
         self.data, self.num, self.psi, self.seed, self.batch_size = data, num, psi, seed, batch_size
@@ -205,11 +205,12 @@ class Fakes:
     def images(self) -> Iterator[np.ndarray]:
         """uint8 [at most 200, C, H, W] each."""
         latents = randomness.generator(self.seed, "latents of metrics")
+        noise = randomness.generator(self.seed, "noise of metrics")
         rows = randomness.generator(self.seed, "labels of metrics").integers(len(self.data.images), size=self.num)
         for at in range(0, self.num, CHUNK):
             some = rows[at : at + CHUNK]
             z = latents.standard_normal((len(some), self.drawer.shape.z_dim), dtype=np.float32)
-            yield self.drawer.draw(z, self.data.labels_of(some), psi=self.psi)
+            yield self.drawer.draw(z, self.data.labels_of(some), psi=self.psi, noise_mode="random", random=noise)
 
 
 def _score_snapshots(
@@ -252,12 +253,11 @@ def _classes(names: tuple[str, ...], num: int) -> str:
     return f"the classes {', '.join(names[:5])}{', ...' * (len(names) > 5)}" if names else f"labels of {num} numbers"
 
 
-def _floor(reals: np.ndarray, num_images: int, seed: int) -> float:
-    """FID between two halves of the images; mirror images, which follow them, go with theirs."""
-    order = randomness.generator(seed, "halves of reals").permutation(num_images)
-    halves = order[: num_images // 2], order[num_images // 2 : num_images // 2 * 2]
-    both = [reals[np.concatenate([half + start for start in range(0, len(reals), num_images)])] for half in halves]
-    return feature_distance(*both)
+def _floor(reals: np.ndarray, seed: int) -> float:
+    """FID between two halves of the images."""
+    order = randomness.generator(seed, "halves of reals").permutation(len(reals))
+    size = len(reals) // 2
+    return feature_distance(reals[order[:size]], reals[order[size : 2 * size]])
 
 
 def scores_text(scores: Scores) -> str:
@@ -265,10 +265,9 @@ def scores_text(scores: Scores) -> str:
     compares = "; comparable with published numbers of as many fakes" if scores.comparable else ""
     width = max(len(score.network) for score in scores.snapshots)
     held_out = " held out" if scores.held_out else ""
-    mirrored = " and their mirror images" if scores.mirrored else ""
     rows = [
         f"features: {scores.feature_network}{compares}",
-        f"reals:    {scores.num_images}{held_out}{mirrored}, of {scores.data}",
+        f"reals:    {scores.num_images}{held_out}, of {scores.data}",
         f"fakes:    {scores.num_fakes} of each snapshot, psi {scores.psi:g}, seed {scores.seed}",
         f"{'':<{width}}{'kimg':>10}{'FID':>10}{'KID':>10}{'deviation':>11}",
         *(_row(score, width, scores) for score in scores.snapshots),

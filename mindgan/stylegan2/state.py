@@ -5,6 +5,7 @@ import numpy as np
 from mindspore import Tensor, nn
 
 from mindgan.runtime import device
+from mindgan.runtime.errors import UserError
 from mindgan.stylegan2.ada import Ada
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.networks import Discriminator, Generator, Shape
@@ -73,8 +74,14 @@ def copy_parameters(source: nn.Cell, target: nn.Cell) -> None:
 
 
 def freeze(discriminator: Discriminator, num: int) -> None:
-    """Takes the first layers, from the image on, out of training (Mo et al. 2020, Freeze-D)."""
+    """Takes the first layers, from the image on, out of training (Mo et al. 2020, Freeze-D).
+
+    Raises:
+        UserError: there are fewer.
+    """
     layers = [layer for block in discriminator.blocks for layer in block.layers()]
+    if num > len(layers):
+        raise UserError(f"--freezed {num}: the discriminator has {len(layers)} layers before its last block; use fewer")
     for layer in layers[:num]:
         for parameter in layer.trainable_params():
             parameter.requires_grad = False

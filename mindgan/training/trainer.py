@@ -15,11 +15,19 @@ Losses = dict[str, float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a training is. Progress is counted in images; steps and epochs are views of it."""
+    """How long a training is. Progress is counted in images; steps and epochs are views of it.
+
+    Attributes:
+        batch_size: images a step.
+        steps_per_epoch: of every epoch but the last, which may be shorter.
+        epochs: how many.
+        steps: of all epochs; None where the last is as long as the others.
+    """
 
     batch_size: int
     steps_per_epoch: int
     epochs: int
+    steps: int | None = None
 
     @property
     def nimg_per_epoch(self) -> int:
@@ -27,11 +35,11 @@ class Schedule:
 
     @property
     def total_steps(self) -> int:
-        return self.steps_per_epoch * self.epochs
+        return self.steps_per_epoch * self.epochs if self.steps is None else self.steps
 
     @property
     def total_nimg(self) -> int:
-        return self.nimg_per_epoch * self.epochs
+        return self.batch_size * self.total_steps
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def _steps(
         done = Step(state.nimg, epoch, within // schedule.batch_size, losses, time.perf_counter() - start)
         for hook in hooks:
             hook.on_step(done, state)
-        if state.nimg % schedule.nimg_per_epoch == 0:
+        if state.nimg % schedule.nimg_per_epoch == 0 or state.nimg >= schedule.total_nimg:
             seconds = time.perf_counter() - epoch_start
             for hook in hooks:
                 hook.on_epoch_end(epoch, seconds, state)

@@ -212,6 +212,8 @@ def test_what_cannot_be_generated_is_told(trained, exported, tmp_path, capsys):
         (trained.root, ["--class", "dog"], "--class dog is none of"),
         (trained.root, ["--walk-frames", "3"], "--walk_frames is of the MLP GAN"),
         (exported, ["--noise-mode", "none"], "--noise-mode none: "),
+        (exported, ["--trunc_cutoff", "1"], "truncates all layers; name a run or a .ckpt"),
+        (trained.root, ["--trunc_cutoff", "-1"], "--trunc_cutoff"),
         (exported.with_stem("StyleGan_synthesis"), [], "holds the synthesis alone"),
         (tmp_path, ["--seeds", "1"], "--seeds is of StyleGAN2"),
     ):

@@ -50,3 +50,10 @@ def test_no_ceiling_but_the_one_that_is_asked_for():
 def test_without_scores_nothing_is_certain():
     """As published: the mean of nothing is 0, below the target."""
     assert changed(Ada(0.5), []) == pytest.approx(0.18)
+
+
+def test_scores_that_are_no_numbers_do_not_end_it():
+    ada = Ada()
+    ada.see(np.array([np.nan, 1, -1, 1, np.inf, np.nan], np.float32))
+    assert ada.mean_sign == pytest.approx((1 - 1 + 1 + 1) / 4)
+    assert changed(ada, [[np.nan, np.nan]], target=0.3) == pytest.approx(0.32)

@@ -125,6 +125,7 @@ def test_published_configurations(name):
         *(config.ema_rampup, config.map_depth, config.total_kimg),
     )
     assert (config.z_dim, config.w_dim, config.channel_max, config.snap) == (512, 512, 512, 50)
+    assert config.resolution == {"paper512": 512, "paper1024": 1024, "cifar": 32}.get(name, 256)
     special = (config.pl_weight, config.style_mixing, config.architecture)
     assert special == ((0, 0, "orig") if name == "cifar" else (2, 0.9, "resnet"))
 
@@ -147,7 +148,7 @@ def test_the_operators_defaults():
     )
     assert found == (256, 8, 300, 300, False, "")
     assert config.do_validation
-    assert StyleGanConfig(resume="empty").resume == ""
+    assert StyleGanConfig(resume="empty").resume == StyleGanConfig(resume="noresume").resume == ""
 
 
 @pytest.mark.parametrize("name", ["operator", "auto", "cifar"])

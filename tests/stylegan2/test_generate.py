@@ -14,6 +14,7 @@ from stylegan_runs import save_network, shape
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
+from mindgan.stylegan2 import generate as generate_module
 from mindgan.stylegan2.checkpoints import About
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.drawing import Network, load_network
@@ -191,6 +192,27 @@ def test_kinds_of_noise(classes, tmp_path):
     assert contents(tmp_path / "again")["seed0006.png"] != random["seed0006.png"]  # class 0 now
     generate(source, tmp_path / "again", seeds=[4, 6], noise_mode="random")
     assert contents(tmp_path / "again")["seed0006.png"] == random["seed0006.png"]
+
+
+def test_truncation_of_the_first_layers_and_batches_of_many_seeds(classes, tmp_path, monkeypatch):
+    source, of = str(tmp_path / "g.ckpt"), {"seeds": range(20), "of_class": "cat"}
+    for name, settings in (
+        ("all", {"psi": 0.3}),
+        ("none", {"psi": 0.3, "cutoff": 0}),
+        ("first", {"psi": 0.3, "cutoff": 1}),
+        ("free", {}),
+    ):
+        generate(source, tmp_path / name, **of, **settings)
+    drawn = {name: contents(tmp_path / name) for name in ("all", "none", "first", "free")}
+    assert drawn["none"] == drawn["free"]
+    assert len({files["seed0017.png"] for files in drawn.values()}) == 3
+    monkeypatch.setattr(generate_module, "MOST_SHOWN", 18)
+    generate(source, tmp_path / "few", **of)
+    few = contents(tmp_path / "few")
+    assert {name for name in few if few[name] != drawn["free"][name]} == {"grid.png"}
+    assert pixels(tmp_path / "few" / "grid.png").shape[0] < pixels(tmp_path / "free" / "grid.png").shape[0] * 2
+    with pytest.raises(UserError, match=r"--trunc_cutoff 9: .*g\.ckpt takes \d styles; use \d or fewer"):
+        generate(source, tmp_path / "no", **of, cutoff=9)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mindgan.stylegan2.ada import Ada
 from mindgan.stylegan2.hooks import AfterTicks, Ticks
 from mindgan.stylegan2.reporting import Moments
 from mindgan.training.state import TrainState
-from mindgan.training.trainer import Schedule, train
+from mindgan.training.trainer import Hook, Schedule, train
 
 SCHEDULE = Schedule(batch_size=4, steps_per_epoch=3, epochs=4)
 
@@ -64,8 +64,29 @@ def test_a_line_a_tick_under_the_names_the_field_knows(run):
     assert second["Progress/augment"]["mean"] == 0.25
     assert first["Loss/signs/fake"]["mean"] == 1
     names = {"Timing/sec_per_tick", "Timing/sec_per_kimg", "Timing/maintenance_sec", "Resources/cpu_mem_gb"}
+    names |= {"Resources/peak_gpu_mem_gb"}
     assert names | {"Progress/tick", "timestamp"} <= first.keys()
     assert second["Timing/total_sec"]["mean"] >= second["Timing/sec_per_tick"]["mean"]
+
+
+def test_what_comes_between_ticks_is_maintenance_and_part_of_the_time(run):
+    class Slow(Hook):
+        def on_epoch_end(self, epoch, seconds, state):
+            time.sleep(0.05)
+
+    state = make_state()
+    state.cells["moments"].add({"Loss/G/loss": np.ones(1, np.float32)})
+    console = SimpleNamespace(**dict.fromkeys(("say", "start_bar"), lambda *args: None), stop_bar=lambda: None)
+    console.advance = lambda **losses: None
+    hooks = [Slow(), Ticks(run, console, SCHEDULE, start_nimg=0), Slow()]
+    train(state, lambda nimg: {"Loss/G/loss": 1.0, "Loss/D/loss": 1.0}, SCHEDULE, hooks)
+    told = lines(run.stats)
+    assert [line["Timing/maintenance_sec"]["mean"] > 0.1 for line in told] == [False, True, True, True]
+    assert all(line["Timing/sec_per_tick"]["mean"] < 0.05 for line in told)
+    assert 0.3 < told[-1]["Timing/total_sec"]["mean"] < 2
+    assert sum(line["seconds"] for line in lines(run.timing)) == pytest.approx(
+        told[-1]["Timing/total_sec"]["mean"], abs=0.01
+    )
 
 
 def test_a_restart_drops_what_comes_again_and_adds_to_the_time(run):

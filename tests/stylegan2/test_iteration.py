@@ -120,6 +120,10 @@ def test_without_a_weight_there_is_no_path_length_phase():
     assert {name for name, _ in recorded_inputs(Training(pl_weight=0.0), [0, 4])} == {"Gmain", "Dmain", "Dreg"}
 
 
+def test_without_a_weight_there_is_no_r1_phase():
+    assert {name for name, _ in recorded_inputs(Training(gamma=0.0), [0, 4])} == {"Gmain", "Greg", "Dmain"}
+
+
 def equal(first, second):
     return all(
         np.array_equal(a, b)

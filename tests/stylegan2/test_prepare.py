@@ -41,3 +41,12 @@ def test_a_preview_is_what_is_loaded(contents, changes, num_classes, tmp_path, m
     run.create()
     then = prepare.load(config, run, found, say=print)
     assert coming == (then.digest, then.names, num_classes)
+
+
+def test_reals_of_every_class():
+    config = StyleGanConfig(resolution=32, image_channel=1).resolved()
+    data = prepare.digits(config)
+    grid = prepare.grid_of_reals(data, config)
+    assert len(grid) == 10 * config.grid
+    of_images = {image.tobytes(): label.argmax() for image, label in zip(data.images, data.labels, strict=True)}
+    assert [of_images[image.tobytes()] for image in grid] == [row for row in range(10) for _ in range(config.grid)]

@@ -41,6 +41,23 @@ def test_names_have_fractions_where_two_snapshots_would_have_one(settings, expec
     assert (len({nimg // 1000 for nimg in snaps}) < len(snaps)) == expected
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "total_kimg", "kimg_per_tick", "ticks", "nimg"),
+    [
+        (8, 300, 4.0, 75, 300_000),
+        (64, 25000, 4.0, 6201, 25_000_000),
+        (48, 300, 4.0, 75, 300_000),
+        (64, 1, 0.1, 8, 1024),
+    ],
+)
+def test_a_training_is_as_long_as_was_asked_for(batch_size, total_kimg, kimg_per_tick, ticks, nimg):
+    """To the batch."""
+    settings = {"batch_size": batch_size, "total_kimg": total_kimg, "kimg_per_tick": kimg_per_tick}
+    schedule = make_schedule(StyleGanConfig(**settings))
+    assert (schedule.epochs, schedule.total_nimg) == (ticks, nimg)
+    assert 0 < schedule.total_steps - (ticks - 1) * schedule.steps_per_epoch <= schedule.steps_per_epoch
+
+
 def test_a_run_stays_with_fractions(tmp_path):
     run, config = RunDirectory(tmp_path), StyleGanConfig()
     for path in (run.fakes(12), run.snapshot(12)):

@@ -8,7 +8,7 @@ from stylegan2_small import small_config
 from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.render.grids import to_uint8
 from mindgan.stylegan2.networks import Generator
-from mindgan.stylegan2.sample import Draw, Drawer, TruncatedStyles, grid_latents
+from mindgan.stylegan2.sample import Draw, Drawer, TruncatedStyles, grid_latents, grid_rows
 from mindgan.stylegan2.state import make_shape
 
 random = np.random.default_rng(6)
@@ -98,3 +98,10 @@ def test_the_latents_of_grids():
     labels = np.eye(2, dtype=np.float32)[[1, 1, 0, 1, 0]]
     _, c = grid_latents(5, 3, 2, 6, labels)
     np.testing.assert_array_equal(c.argmax(1), [0, 0, 1, 1, 0, 0])  # a class a row, in turn
+
+
+def test_every_class_has_a_row_up_to_32():
+    labels = np.eye(40, dtype=np.float32)
+    assert [grid_rows(8, None), *(grid_rows(8, labels[:num]) for num in (2, 10, 40)), grid_rows(40, labels)] == [
+        *(8, 8, 10, 32, 40),
+    ]

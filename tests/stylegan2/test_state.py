@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stylegan2_small import small_config
 
+from mindgan.runtime.errors import UserError
 from mindgan.stylegan2.networks import Discriminator
 from mindgan.stylegan2.state import copy_parameters, freeze, make_shape, make_state
 
@@ -97,3 +98,12 @@ def test_copies_do_not_change_with_the_original(config):
     np.testing.assert_array_equal(first.asnumpy(), second.asnumpy())
     first.set_data(first * 2)
     assert not np.array_equal(first.asnumpy(), second.asnumpy())
+
+
+def test_no_more_layers_are_frozen_than_there_are(config):
+    discriminator = Discriminator(make_shape(config, 0))
+    num = len([layer for block in discriminator.blocks for layer in block.layers()])
+    with pytest.raises(UserError, match=rf"--freezed {num + 1}: the discriminator has {num} layers"):
+        freeze(discriminator, num + 1)
+    freeze(discriminator, num)
+    assert all(parameter.name.startswith("b4.") for parameter in discriminator.trainable_params())

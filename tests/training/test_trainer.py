@@ -102,3 +102,13 @@ def test_hooks_are_told_of_the_end_after_an_error():
     with pytest.raises(ValueError, match="broken"):
         train(SimpleNamespace(nimg=0), step, SCHEDULE, [diary])
     assert diary.entries == ["start", "stop"]
+
+
+def test_the_last_epoch_may_be_shorter():
+    schedule = Schedule(batch_size=4, steps_per_epoch=3, epochs=2, steps=5)
+    state, diary = SimpleNamespace(nimg=8), Diary()
+    assert train(state, lambda nimg: {"loss": 0.0}, schedule, [diary])
+    assert diary.entries == [
+        "start", (12, 0, 2, 0.0), "epoch 0", (16, 1, 0, 0.0), (20, 1, 1, 0.0), "epoch 1", "stop",
+    ]  # fmt: skip
+    assert (schedule.total_steps, schedule.total_nimg) == (5, 20)
