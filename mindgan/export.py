@@ -164,6 +164,11 @@ def _export_compared(
     network.set_train(False)
     try:
         expected = {name: network(*map(Tensor, call)).asnumpy() for name, call in calls.items()}
+        if not all(np.isfinite(images).all() for images in expected.values()):
+            raise UserError(
+                f"{path} was not written: what the network gives is not finite, as its training has diverged; export "
+                "an earlier checkpoint, or train again from one with a lower learning rate (--lr)"
+            )
         difference = 0.0
 
         def make(temporary: Path) -> None:

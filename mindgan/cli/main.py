@@ -218,10 +218,15 @@ def one_line(box: str, arguments: list[str]) -> str:
     return f"{text} (see mindgan --help)"
 
 
+OPTIONAL = r"Error parsing (\S+): no type matching \{{None\}}\|{} could be instantiated.*"  # the parser's words
+
+
 def _plainly(text: str) -> str:
     """Python's words for a number that is none, in a person's."""
     for pattern, kind in (
         (r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", "whole number, such as 100"),
+        (rf"{OPTIONAL.format('INT')} invalid literal for int\(\) with base 10: (.*)", "whole number, such as 100"),
+        (rf"{OPTIONAL.format('FLOAT')} could not convert string to float: (.*)", "number, such as 0.0002"),
         (r"Error parsing (\S+): could not convert string to float: (.*)", "number, such as 0.0002"),
     ):
         text = re.sub(pattern, rf"\1 \2 is no {kind}", text)

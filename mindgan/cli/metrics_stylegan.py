@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mindgan.cli.metrics_family import require_family
 from mindgan.runtime.device import DeviceOptions
-from mindgan.runtime.errors import UserError, require_at_least
+from mindgan.runtime.errors import UserError, require_at_least, require_at_most
 from mindgan.runtime.files import user_path
 
 DESCRIPTION = (
@@ -53,6 +53,7 @@ class Options(DeviceOptions):
         if self.num is not None:
             require_at_least(2, num=self.num)  # a covariance needs two
         require_at_least(0, seed=self.seed)
+        require_at_most(2**32 - 1, seed=self.seed)
         if not -100 <= self.trunc <= 100:
             raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
         for name in ("source", "data_url", "inception", "feature_data_url"):

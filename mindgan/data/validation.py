@@ -1,6 +1,7 @@
 """Images that a training can rely on: ModelArts' MetaValidation, into a work folder, with a report on every file."""
 
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -115,8 +116,10 @@ def _require_left(images: ImageSet, report: Report, least: int, out_folder: Path
     if left < least:
         remains = f"{left} of {least} needed images" if left else "nothing"
         verb = "are" if left else "is"
+        findings = Counter(row.findings[0] for row in report.rows if row.action == "dropped" and row.findings)
+        most = f" (most often: {findings.most_common(1)[0][0]})" if findings else ""
         raise UserError(
-            f"{images.option} {report.summary()}; {remains} {verb} left, see {shown(out_folder / REPORT_TEXT)}"
+            f"{images.option} {report.summary()}; {remains} {verb} left, see {shown(out_folder / REPORT_TEXT)}{most}"
         )
 
 

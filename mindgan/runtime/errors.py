@@ -8,6 +8,13 @@ class UserError(Exception):
     """
 
 
+def require_at_most(most: int, **options: int) -> None:
+    """Raises UserError where the value of an option is above `most`; options are given by name."""
+    for name, value in options.items():
+        if value > most:
+            raise UserError(f"--{name} {value} is too large; it must be {most} or less")
+
+
 def require_at_least(least: int, **options: int) -> None:
     """Raises UserError where the value of an option is below `least`; options are given by name."""
     for name, value in options.items():

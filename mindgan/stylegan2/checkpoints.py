@@ -106,7 +106,10 @@ def parse_about(values: dict) -> About:
     numbers = [getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"]
     if not all(type(number) is int and 0 <= number <= 1 << 20 for number in numbers):
         raise ValueError(values)
-    return About(shape, tuple(map(str, values.pop("class_names"))), **values)
+    names = tuple(map(str, values.pop("class_names")))
+    if min(shape.height, shape.width, shape.image_channels) < 1 or len(names) not in (0, shape.num_classes):
+        raise ValueError(names)
+    return About(shape, names, **values)
 
 
 def newest(root: Path) -> Path:

@@ -1,11 +1,11 @@
 """Every setting of StyleGAN2-ADA, each with its default, once."""
 
-import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
+from mindgan.data.findings import Rules
 from mindgan.runtime.device import DeviceOptions, Mode
-from mindgan.runtime.errors import UserError, require_at_least
+from mindgan.runtime.errors import UserError, require_at_least, require_at_most
 from mindgan.runtime.files import user_path
 from mindgan.stylegan2.presets import auto_numbers
 
@@ -18,6 +18,17 @@ BASE_PX = 4  # the smaller side of the block that the generator begins with, at 
 NO_FILE = ("empty", "noresume")  # ModelArts' word for none, and the field's
 _AT_LEAST_ONE = ("z_dim", "w_dim", "channel_max", "pl_batch_shrink", "G_interval", "D_interval", "snap", "keep", "grid")
 _NOT_NEGATIVE = ("batch_size", "batch_gpu", "subset", "freezed", "generate_num", "seed")
+_AT_MOST = {
+    2**32 - 1: ("seed",),  # NumPy's and MindSpore's
+    10**9: ("snap", "keep", "subset", "generate_num"),
+    10**6: ("channel_base", "batch_size", "batch_gpu", "mbstd_group", "pl_batch_shrink"),
+    2**14: ("z_dim", "w_dim", "channel_max"),
+    1000: ("G_interval", "D_interval"),
+    100: ("map_depth", "grid", "freezed"),
+}
+MAX_TRUNC = 100
+LARGEST = 1e9  # of other numbers; float32 is far from its end then
+MAX_TICKS = 1_000_000
 _OPEN_AT_LEAST_ONE = ("mbstd_group", "channel_base", "map_depth")
 _OPEN_NOT_NEGATIVE = ("gamma", "ema_rampup")
 _OPEN_POSITIVE = ("lr", "ema_kimg", "ada_kimg", "conv_clamp", "p_max")
@@ -210,6 +221,8 @@ class StyleGanConfig(DeviceOptions):
             object.__setattr__(self, "resume", "")
         require_at_least(1, **{name: getattr(self, name) for name in _AT_LEAST_ONE})
         require_at_least(0, **{name: getattr(self, name) for name in _NOT_NEGATIVE})
+        for most, names in _AT_MOST.items():
+            require_at_most(most, **{name: getattr(self, name) or 0 for name in names})
         self._check_sizes()
         self._check_batches()
         self._check_numbers()
@@ -234,6 +247,7 @@ class StyleGanConfig(DeviceOptions):
     def _check_sizes(self) -> None:
         if self.image_channel not in (1, 3, 4):
             raise UserError(f"--image_channel {self.image_channel} is not possible; use 3, 1 for grey or 4 for RGBA")
+        Rules(self.image_channel, self.image_max_width, self.image_max_height)  # refuses what is no size
         if not self.image_height and not self.image_width:
             _require_power_of_two("resolution", self.resolution)
         for name, side in zip(("image_height", "image_width"), self.size, strict=True):
@@ -270,12 +284,16 @@ class StyleGanConfig(DeviceOptions):
         open_positive = [name for name in _OPEN_POSITIVE if getattr(self, name) is not None]
         for name in ("total_kimg", "kimg_per_tick", *open_positive):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise UserError(f"--{name} {value} is out of range; it must be above 0 and finite")
-        for name in (*_OPEN_NOT_NEGATIVE, "pl_weight", "trunc"):
+            if not 0 < value <= LARGEST:
+                raise UserError(f"--{name} {value} is out of range; it must be above 0 and at most {LARGEST:g}")
+        if self.total_kimg / self.kimg_per_tick > MAX_TICKS:
+            raise UserError(f"--kimg_per_tick {self.kimg_per_tick} makes over {MAX_TICKS} ticks; use a larger one")
+        for name in (*_OPEN_NOT_NEGATIVE, "pl_weight"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise UserError(f"--{name} {value} is out of range; it must be 0 or more and finite")
+            if value is not None and not 0 <= value <= LARGEST:
+                raise UserError(f"--{name} {value} is out of range; it must be 0 or more and at most {LARGEST:g}")
+        if not -MAX_TRUNC <= self.trunc <= MAX_TRUNC:
+            raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
         numbers = {name: getattr(self, name) for name in _OPEN_AT_LEAST_ONE}
         require_at_least(1, **{name: value for name, value in numbers.items() if value is not None})
         for name in ("style_mixing", "p"):

@@ -19,8 +19,9 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare, resume
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.iteration import Iteration, phases_due
-from mindgan.stylegan2.recipe import make_schedule
+from mindgan.stylegan2.recipe import about_run, make_schedule
 from mindgan.stylegan2.state import make_state
+from mindgan.training import checkpoint
 from mindgan.training.state import TrainState
 
 AUGMENTED = 0.2  # p of --aug ada: augmentation takes the same time at every p above 0
@@ -48,6 +49,7 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     with scratch_folder() as folder:
         data = prepare.load(config, RunDirectory(folder), found, say=console.say)
         state = make_state(config, data.num_classes)
+        checkpoint.require_same_run(run, about_run(config, data))
         if source is not None:
             resume.start_from(source, state, partial=config.resume_partial, say=console.say)
         for line in [*_settings(settings, config), *_networks(state, data)]:

@@ -1,6 +1,7 @@
 """The images of a training: found, validated, loaded; what is wrong with them is said before anything is trained."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from mindgan.data import labelled
 from mindgan.data.digit_domains import SIDE_PX, SOURCE_NAME
 from mindgan.data.findings import Rules
 from mindgan.data.fitting import FitCounts
-from mindgan.data.image_set import ImageSet
+from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.labelled import LabelledImages, few_images_warning, list_labelled, require_enough, subset_rows
 from mindgan.data.labels import find_labels, one_hot
 from mindgan.data.mnist import embedded_digits
@@ -55,12 +56,26 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
         UserError: an image cannot be read, too few are left, or the folder cannot be written.
     """
     if images is not None and config.do_validation:
-        images = validated_set(run, images, WORK_FOLDER, _rules(config), least=MIN_IMAGES, say=say)
+        left = validated_set(run, images, WORK_FOLDER, _rules(config), least=MIN_IMAGES, say=say)
+        if config.cond is not False and (warning := _lost_classes_warning(images, left)):
+            say(warning)
+        images = replace(left, source=images.source)  # for messages: what can be mended is there
     data = _read(config, images, run.validation, say)
     require_enough(len(data.images), config.batch_size)
     if warning := few_images_warning(len(data.images)):
         say(warning)
     return data
+
+
+def _lost_classes_warning(images: ImageSet, left: ImageSet) -> str | None:
+    """None where validation has left images of every class, or there are none."""
+    lost = sorted({*images.labels, *images.folders} - set(left.labels)) if images.labels else []
+    if not lost:
+        return None
+    return (
+        f"warning: {images.option} {shown(images.source)} has no image that can be read of the classes "
+        f"{', '.join(map(shown, lost))}, which count for nothing then; mend them, or remove their folders"
+    )
 
 
 def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, folder: Path) -> LabelledImages:

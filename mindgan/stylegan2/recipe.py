@@ -57,11 +57,11 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     if run.states():  # before validation replaces the images of a run of something else
         checkpoint.require_same_run(run, _settings(config))
         with scratch_folder() as folder:
-            about = _about(config, prepare.preview(config, run, found, folder))
+            about = about_run(config, prepare.preview(config, run, found, folder))
         checkpoint.require_same_run(run, about)
     data = prepare.load(config, run, found, say=console.say)
     state = make_state(config, data.num_classes) if started is None else started
-    state.about = _about(config, data)
+    state.about = about_run(config, data)
     schedule = make_schedule(config)
     if checkpoint.restore_newest(run, state, say=console.say):
         console.say(f"going on after {state.nimg} images")
@@ -71,6 +71,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         "family": FAMILY,
         "data": prepare.name_of(config),
         "num_images": len(data.images),
+        "fitted": str(data.counts),
         "class_names": list(data.class_names),
         "nimg_per_epoch": schedule.nimg_per_epoch,
         "device": target,
@@ -186,7 +187,7 @@ def save_snapshot(
     run.keep_snapshots(config.keep)
 
 
-def _about(config: StyleGanConfig, data: LabelledImages) -> dict[str, str]:
+def about_run(config: StyleGanConfig, data: LabelledImages) -> dict[str, str]:
     """What a run is of; it may go on with other values of the rest."""
     return {**_settings(config), **prepare.identity(data)}
 

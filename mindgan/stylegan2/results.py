@@ -138,6 +138,7 @@ def _facts(run: RunDirectory, config: dict, stats: list[dict], seconds: list[flo
     return {
         "data": about["data"],
         "images": str(about.get("num_images")),
+        **({"of these brought to size": about["fitted"]} if "fitted" in about else {}),
         **({"classes": ", ".join(map(str, names))} if names else {}),
         "device": about["device"],
         "images shown to the discriminator": f"{nimg / KIMG:g} kimg",

@@ -41,22 +41,21 @@ def start_from(saved: Saved, state: TrainState, *, partial: bool, say: Callable[
     Raises:
         UserError: something does not fit; the message names it.
     """
-    num, left = 0, []
-    for name in NETWORKS:
-        for parameter, problem in _fill(saved, state.cells[name]):
-            num += problem is None
-            if problem is not None:
-                left.append((parameter, problem))
-    if left and not partial:
-        parameter, problem = left[0]
+    found = [each for name in NETWORKS for each in _fill(saved, state.cells[name])]
+    left = [(parameter, problem) for parameter, problem in found if problem is not None]
+    known = {parameter for parameter, _ in found}
+    unused = [(name, "has no place here") for name in saved.arrays if name not in known]
+    if (left or unused) and not partial:
+        parameter, problem = (*left, *unused)[0]
         raise UserError(
-            f"{OPTION} {saved.path} does not fit: {parameter} {problem}, and {len(left) - 1} more; use its resolution, "
-            "channels and classes, or add --resume_partial True to take what fits"
+            f"{OPTION} {saved.path} does not fit: {parameter} {problem}, and {len(left) + len(unused) - 1} more; use "
+            "its resolution, layers, channels and classes, or add --resume_partial True to take what fits"
         )
-    if not num:
+    if len(left) == len(found):
         raise UserError(f"{OPTION} {saved.path} holds nothing that fits; name another")
     kept = f", {len(left)} begin anew" if left else ""
-    say(f"starting from {saved.path}: {num} tensors{kept}")
+    passed_over = f", {len(unused)} of its own have no place here" if unused else ""
+    say(f"starting from {saved.path}: {len(found) - len(left)} tensors{kept}{passed_over}")
 
 
 def _fill(saved: Saved, cell: nn.Cell) -> list[tuple[str, str | None]]:

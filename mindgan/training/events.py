@@ -4,6 +4,7 @@ tensorboardX's own writer hands them to a thread, which keeps up to two minutes 
 and on a full disk dies with a traceback. Its record format is used, its thread is not.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -36,9 +37,10 @@ class Events:
         self.flush()
 
     def add(self, numbers: dict[str, float], step: int) -> None:
-        """Adds numbers by name."""
+        """Adds numbers by name; those that are not finite have no place on a curve."""
         for name, value in numbers.items():
-            self._add(Event(step=step, summary=scalar(name, value)))
+            if math.isfinite(value):
+                self._add(Event(step=step, summary=scalar(name, value)))
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()

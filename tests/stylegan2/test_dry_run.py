@@ -31,7 +31,7 @@ from mindgan.stylegan2.dry_run import dry_run, kinds_of_steps
     ],
 )
 def test_the_kinds_of_steps_of_a_cycle(settings, expected):
-    assert kinds_of_steps(StyleGanConfig(**settings)) == expected
+    assert kinds_of_steps(StyleGanConfig(**settings).resolved()) == expected
 
 
 class Clock:

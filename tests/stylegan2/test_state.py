@@ -64,7 +64,7 @@ def test_at_first_nothing_is_augmented_unless_it_is_fixed(state):
 FROZEN = ("b16.fromrgb", "b16.conv0", "b16.conv1", "b16.skip", "b8.conv0", "b8.conv1", "b8.skip")
 
 
-@pytest.mark.parametrize("num", [0, 1, 3, 4, 5, 7, 20])
+@pytest.mark.parametrize("num", [0, 1, 3, 4, 5, 7])
 def test_freezing_counts_from_the_image(config, num):
     discriminator = Discriminator(make_shape(config, 0))
     everything = {parameter.name for parameter in discriminator.trainable_params()}
