@@ -26,7 +26,8 @@ class Options(DeviceOptions):
 
     inception: str | None = None
     """The weights pt_inception-2015-12-05-6726825d.pth, for FID and KID that compare with published ones (with --num
-    50000). Without them a small network is trained on the images; its numbers compare within one data set only."""
+    50000 and --trunc 1). Without them a small network is trained on the images; its numbers compare within one data set
+    only."""
 
     feature_data_url: str | None = None
     """Images to train the small network on, where those to compare with teach it little: of a folder of classes it

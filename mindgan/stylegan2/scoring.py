@@ -139,7 +139,7 @@ def score_run(
     checkpoints.newest(run.root)
     paths = [path for _, path in run.snapshots()][0 if all_snapshots else -1 :]
     if not all_snapshots:
-        checkpoints.read(paths[0])  # what is damaged is said before the images are read
+        first = checkpoints.read(paths[0])  # what is damaged is said before the images are read
     given = None if inception is None else load_inception(user_path("--inception", inception))
     with files.scratch_folder() as folder:
         if held_out:
@@ -148,9 +148,11 @@ def score_run(
             data, rows = load_reals(run, config, data_url, folder, say)
         if feature_data_url is not None:
             given = network_of_others(feature_data_url, config, folder, seed, say)
+        fakes = Fakes(data, num or min(max(len(rows), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
+        if not all_snapshots:
+            _require_fits(paths[0], first.about, fakes)  # before minutes go into the small network
         network = given or small_network(data, seed, say)
         reals = features_of(chunks_of(data, rows), network, len(rows), "reals")
-        fakes = Fakes(data, num or min(max(len(rows), MIN_FAKES), MAX_FAKES), psi, seed, draw_batch_size(config))
         snapshots = tuple(_score_snapshots(paths, fakes, network, reals, say))
     if not snapshots:
         raise UserError(f"{run.model} holds not one whole snapshot; train on, or name another run with --source")

@@ -74,6 +74,8 @@ WRONG = {
     "--mirror perhaps": "'perhaps'",
     "--cond yes": "'yes'",
     "--kimg": "--kimg",
+    "--gamma abc": "--gamma 'abc' is no number, such as 0.0002",
+    "--map_depth 1.5": "--map-depth '1.5' is no whole number, such as 100",
     "--kimg 0": "--total_kimg 0.0 is out of range",
     "--batch 3 --batch_gpu 2": "does not divide into parts of --batch_gpu 2; use a multiple of 2",
     "--batch_gpu 1": "leaves no image for the path-length phase",

@@ -43,6 +43,21 @@ def test_a_preview_is_what_is_loaded(contents, changes, num_classes, tmp_path, m
     assert coming == (then.digest, then.names, num_classes)
 
 
+def test_classes_of_which_nothing_is_left_are_told(tmp_path):
+    said = []
+    url = write(tmp_path / "images", CLASSES)
+    (url / "empty").mkdir()
+    for cond, num in ((None, 1), (False, 0)):
+        config = StyleGanConfig(resolution=8, batch_size=2, data_url=str(url), cond=cond).resolved()
+        run = RunDirectory(tmp_path / f"run {cond}")
+        run.create()
+        said.clear()
+        prepare.load(config, run, prepare.find(config, run, say=print), say=said.append)
+        lost = [line for line in said if "has no image that can be read of the classes cow, empty" in line]
+        assert len(lost) == num
+        assert all(f"--data_url {url} " in line for line in lost)
+
+
 def test_reals_of_every_class():
     config = StyleGanConfig(resolution=32, image_channel=1).resolved()
     data = prepare.digits(config)

@@ -21,9 +21,13 @@ OTHER = {"seed": 9}
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    cells = make_state(small_config(), 2).cells
+    return saved_as(tmp_path_factory.mktemp("saved") / "x.ckpt")
+
+
+def saved_as(path, **changes):
+    """The checkpoint of networks of such settings."""
+    cells = make_state(small_config(**changes), 2).cells
     cells["G"].mapping.w_avg.set_data(cells["G"].mapping.w_avg + 3)
-    path = tmp_path_factory.mktemp("saved") / "x.ckpt"
     checkpoints.save(path, {name: cells[name] for name in NETWORKS}, About(cells["G"].shape, ("a", "b"), p=0.5))
     return path
 
@@ -65,9 +69,10 @@ def test_what_does_not_fit_is_told_or_left_with_consent(path, changes, num_class
     assert message in str(caught.value)
     assert "add --resume_partial True to take what fits" in str(caught.value)
     state, first, said = started(path, config, num_classes, partial=True)
-    saved, num_taken, num_left = checkpoints.read(path).arrays, 0, 0
+    saved, num_taken, num_left, names = checkpoints.read(path).arrays, 0, 0, set()
     for network in NETWORKS:
         for name, array in to_torch(state.cells[network]).items():
+            names.add(name)
             if name in saved and saved[name].shape == array.shape:
                 np.testing.assert_array_equal(array, saved[name], err_msg=name)
                 num_taken += 1
@@ -75,9 +80,31 @@ def test_what_does_not_fit_is_told_or_left_with_consent(path, changes, num_class
                 ours = state.arrays()[f"{network}/{name}"]
                 np.testing.assert_array_equal(ours, first[f"{network}/{name}"], err_msg=name)
                 num_left += 1
-    assert said == [f"starting from {path}: {num_taken} tensors, {num_left} begin anew"]
+    unused = f", {len(saved.keys() - names)} of its own have no place here" if saved.keys() - names else ""
+    assert said == [f"starting from {path}: {num_taken} tensors, {num_left} begin anew{unused}"]
     assert num_taken > 5
     assert num_left > 0
+
+
+@pytest.mark.parametrize(
+    ("of", "changes", "unused"),
+    [
+        ({"map_depth": 3}, {"map_depth": 1}, "mapping.fc2."),
+        ({"resolution": 16, "architecture": "skip"}, {"architecture": "skip"}, "b16.conv1."),
+        ({}, {"architecture": "orig"}, "skip."),
+    ],
+)
+def test_what_would_be_left_out_of_it_is_told(of, changes, unused, tmp_path):
+    """Without it the network would be another function."""
+    path, config = saved_as(tmp_path / "x.ckpt", **of), small_config(**OTHER, **changes)
+    with pytest.raises(UserError, match="does not fit: ") as caught:
+        started(path, config, 2)
+    assert "has no place here" in str(caught.value) or "is not in it" in str(caught.value)
+    state, _, said = started(path, config, 2, partial=True)
+    names = {name for network in NETWORKS for name in to_torch(state.cells[network])}
+    without = [name for name in checkpoints.read(path).arrays if name not in names]
+    assert f", {len(without)} of its own have no place here" in said[0]
+    assert any(unused in name for name in without)
 
 
 def test_nothing_that_fits(path):

@@ -436,13 +436,11 @@ def test_the_command_from_beginning_to_end(tmp_path, monkeypatch, capsys, in_ear
     run = make_run(tmp_path / "run", tmp_path / "images", "ab")
     assert run_here("metrics", "--source", run.root, "--num", 20, "--all-snapshots", "True", "--trunc", "0.5") == 0
     rows = capsys.readouterr().out.splitlines()
-    assert f"features: {NAME_OF_CLASSES}" in rows
-    assert f"reals:    10, of {tmp_path}/images" in rows
+    assert {f"features: {NAME_OF_CLASSES}", f"reals:    10, of {tmp_path}/images"} <= set(rows)
     assert "fakes:    20 of each snapshot, psi 0.5, seed 0" in rows
     assert [row.split()[0] for row in rows[-3:]] == [run.snapshot(3).name, run.snapshot(12).name, "5"]
     written = json.loads((run.root / "metrics.json").read_bytes())
-    assert all(np.isfinite(score["fid"]) and score["fid"] > 0 for score in written["snapshots"])
-    assert written["feature_network"] == NAME_OF_CLASSES
+    assert all(0 < score["fid"] < np.inf for score in written["snapshots"])
 
 
 def test_the_command_tells_in_a_line_what_is_wrong(run, capsys):
