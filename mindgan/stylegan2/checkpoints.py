@@ -112,6 +112,13 @@ def parse_about(values: dict) -> About:
     return About(shape, names, **values)
 
 
+def classes_text(names: tuple[str, ...], num: int) -> str:
+    """What a network or images know of `num` classes, for a message."""
+    if not num:
+        return "no classes"
+    return f"the classes {', '.join(names[:5])}{', ...' * (len(names) > 5)}" if names else f"labels of {num} numbers"
+
+
 def newest(root: Path) -> Path:
     """The newest checkpoint of a run.
 

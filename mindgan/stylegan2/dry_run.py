@@ -51,7 +51,7 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
         state = make_state(config, data.num_classes)
         checkpoint.require_same_run(run, about_run(config, data))
         if source is not None:
-            resume.start_from(source, state, partial=config.resume_partial, say=console.say)
+            resume.start_from(source, state, data.class_names, partial=config.resume_partial, say=console.say)
         for line in [*_settings(settings, config), *_networks(state, data)]:
             console.say(line)
         console.say(f"three steps on {target} ...")

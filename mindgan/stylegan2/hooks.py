@@ -43,7 +43,10 @@ class Ticks(Hook):
         self.run, self.console, self.schedule = run, console, schedule
         self.examined = {} if examined is None else examined
         for path in (run.stats, run.timing):
-            jsonl.keep_lines(path, [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg])
+            kept = [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg]
+            jsonl.keep_lines(path, kept)
+            if path == run.stats:
+                self.tick = len(kept)  # counted on where a run goes on with ticks of another length
         self.seconds = sum(epoch_seconds(jsonl.read_timing(run.timing)))
         self.events = Events(run.events, purge_step=start_nimg + 1)
         self.start_nimg, self.maintenance = start_nimg, 0.0
@@ -61,7 +64,7 @@ class Ticks(Hook):
         self.console.advance(G=step.losses["Loss/G/loss"], D=step.losses["Loss/D/loss"])
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:
-        self._time(epoch, seconds, state)
+        self._time(seconds, state)
         kimg = (state.nimg - self.start_nimg) / 1000
         memory = psutil.Process().memory_info().rss / 2**30
         timing = {
@@ -72,20 +75,21 @@ class Ticks(Hook):
             "Resources/cpu_mem_gb": memory,
             "Resources/peak_gpu_mem_gb": device.peak_accelerator_memory() / 2**30,
         }
-        self._record(epoch, state, timing)
+        self._record(state, timing)
+        self.tick += 1
         self.console.say(
-            f"tick {epoch + 1:<5d} kimg {state.nimg / 1000:<8.1f} time {duration_text(self.seconds):<12s} "
+            f"tick {self.tick:<5d} kimg {state.nimg / 1000:<8.1f} time {duration_text(self.seconds):<12s} "
             f"sec/tick {seconds:<7.1f} sec/kimg {timing['Timing/sec_per_kimg']:<7.2f} "
             f"maintenance {timing['Timing/maintenance_sec']:<6.1f} cpumem {memory:<6.2f} "
             f"augment {state.cells['ada'].probability:.3f}"
         )
         self.start_nimg, self.maintenance = state.nimg, 0.0
 
-    def _record(self, epoch: int, state: TrainState, timing: dict[str, float]) -> None:
-        place = {"nimg": state.nimg, "epoch": epoch, "step": state.nimg // self.schedule.batch_size}
+    def _record(self, state: TrainState, timing: dict[str, float]) -> None:
+        place = {"nimg": state.nimg, "epoch": self.tick, "step": state.nimg // self.schedule.batch_size}
         reported = state.cells["moments"].take()
         progress = {
-            "Progress/tick": float(epoch + 1),
+            "Progress/tick": float(self.tick + 1),
             "Progress/kimg": state.nimg / 1000,
             "Progress/augment": state.cells["ada"].probability,
         }
@@ -97,7 +101,7 @@ class Ticks(Hook):
         self._settle()
 
     def on_interrupt(self, epoch: int, seconds: float, state: TrainState) -> None:
-        self._time(epoch, seconds, state)
+        self._time(seconds, state)
         self._settle()
 
     def on_stopped_early(self, state: TrainState) -> None:
@@ -108,11 +112,11 @@ class Ticks(Hook):
         self.console.stop_bar()
         self.events.close()
 
-    def _time(self, epoch: int, seconds: float, state: TrainState) -> None:
+    def _time(self, seconds: float, state: TrainState) -> None:
         """With what came between this tick and the one before: samples, snapshots and states."""
         seconds += self.maintenance
         self.seconds += seconds
-        line = {"nimg": state.nimg, "epoch": epoch, "seconds": round(seconds, 3)}
+        line = {"nimg": state.nimg, "epoch": self.tick, "seconds": round(seconds, 3)}
         jsonl.append_line(self.run.timing, line)
 
     def _settle(self) -> None:

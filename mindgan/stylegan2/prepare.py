@@ -93,17 +93,20 @@ def preview(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, 
     return _read(config, _left(config, run, images), folder, _silently)
 
 
-def num_classes(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> int:
-    """Of what `load` would give; nothing is written, and nothing decoded but to validate it.
+def classes(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> tuple[int, tuple[str, ...]]:
+    """`num_classes` and `class_names` of what `load` would give.
+
+    Nothing is written, and nothing decoded but to validate it.
 
     Raises:
         UserError: labels are wanted and there are none, or the folder of a former validation cannot be read.
     """
     left = _left(config, run, images)
     if left is None:
-        return digits(config).num_classes
+        data = digits(config)
+        return data.num_classes, data.class_names
     labels = find_labels(left, cond=config.cond, say=_silently)
-    return 0 if labels is None else labels.values.shape[1]
+    return (0, ()) if labels is None else (labels.values.shape[1], labels.class_names)
 
 
 def _left(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None) -> ImageSet | None:

@@ -91,8 +91,9 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
     if not config.resume or run.states():
         return None
     source = resume.read(config.resume)
-    state = make_state(config, prepare.num_classes(config, run, found))
-    resume.start_from(source, state, partial=config.resume_partial, say=console.say)
+    num_classes, names = prepare.classes(config, run, found)
+    state = make_state(config, num_classes)
+    resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
     return state
 
 

@@ -8,7 +8,7 @@ from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.stylegan2 import checkpoints
-from mindgan.stylegan2.checkpoints import Saved
+from mindgan.stylegan2.checkpoints import Saved, classes_text
 from mindgan.stylegan2.state import NETWORKS
 from mindgan.training.state import TrainState
 
@@ -29,12 +29,15 @@ def read(source: str) -> Saved:
     return checkpoints.read_source(path)
 
 
-def start_from(saved: Saved, state: TrainState, *, partial: bool, say: Callable[[str], None]) -> None:
+def start_from(
+    saved: Saved, state: TrainState, class_names: tuple[str, ...], *, partial: bool, say: Callable[[str], None]
+) -> None:
     """Weights of G, D and G_ema from a checkpoint; optimisers, p and counters begin anew, as published.
 
     Args:
         saved: the checkpoint.
         state: of a training that has not begun.
+        class_names: of its images; where they are others than the checkpoint's, that is said.
         partial: whether what does not fit stays as it was initialised.
         say: is told what was taken.
 
@@ -56,6 +59,10 @@ def start_from(saved: Saved, state: TrainState, *, partial: bool, say: Callable[
     kept = f", {len(left)} begin anew" if left else ""
     passed_over = f", {len(unused)} of its own have no place here" if unused else ""
     say(f"starting from {saved.path}: {len(found) - len(left)} tensors{kept}{passed_over}")
+    before, num = saved.about, state.cells["G"].shape.num_classes
+    if before.class_names != class_names and before.shape.num_classes and num:
+        theirs, ours = classes_text(before.class_names, before.shape.num_classes), classes_text(class_names, num)
+        say(f"warning: it was trained with {theirs} and the images have {ours}: each takes the place of its number's")
 
 
 def _fill(saved: Saved, cell: nn.Cell) -> list[tuple[str, str | None]]:

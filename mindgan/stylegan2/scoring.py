@@ -17,7 +17,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import checkpoints, prepare
-from mindgan.stylegan2.checkpoints import About
+from mindgan.stylegan2.checkpoints import About, classes_text
 from mindgan.stylegan2.generate import draw_batch_size
 from mindgan.stylegan2.networks import Generator
 from mindgan.stylegan2.reference import (
@@ -242,17 +242,11 @@ def _require_fits(path: Path, about: About, fakes: Fakes) -> None:
         raise UserError(f"{path} draws images {drawn} and the run's config.json tells of {there}; mend its folder")
     if (about.class_names, shape.num_classes) != (data.class_names, data.num_classes):
         raise UserError(
-            f"{path} knows {_classes(about.class_names, shape.num_classes)} and the images have "
-            f"{_classes(data.class_names, data.num_classes)}; name those it was trained on with --data_url"
+            f"{path} knows {classes_text(about.class_names, shape.num_classes)} and the images have "
+            f"{classes_text(data.class_names, data.num_classes)}; name those it was trained on with --data_url"
         )
     if fakes.generator is not None and fakes.generator.shape != shape:
         raise UserError(f"{path} has layers of other sizes than the snapshots before it; move it away")
-
-
-def _classes(names: tuple[str, ...], num: int) -> str:
-    if not num:
-        return "no classes"
-    return f"the classes {', '.join(names[:5])}{', ...' * (len(names) > 5)}" if names else f"labels of {num} numbers"
 
 
 def _floor(reals: np.ndarray, seed: int) -> float:

@@ -101,6 +101,19 @@ def test_a_restart_drops_what_comes_again_and_adds_to_the_time(run):
     assert after[1]["Timing/total_sec"]["mean"] > before[0]["Timing/total_sec"]["mean"]
 
 
+def test_ticks_count_on_where_their_length_changes(run):
+    state = make_state()
+    trained(run, state, 2)
+    longer = Schedule(SCHEDULE.batch_size, 6, 2)
+    console = SimpleNamespace(**dict.fromkeys(("say", "start_bar"), lambda *args: None), stop_bar=lambda: None)
+    console.advance = lambda **losses: None
+    ticks = Ticks(run, console, longer, start_nimg=state.nimg)
+    state.cells["moments"].add({"Loss/G/loss": np.ones(1, np.float32)})
+    train(state, lambda nimg: {"Loss/G/loss": 1.0, "Loss/D/loss": 1.0}, longer, [ticks])
+    assert [(line["nimg"], line["Progress/tick"]["mean"]) for line in lines(run.stats)] == [(12, 1), (24, 2), (48, 3)]
+    assert [line["epoch"] for line in lines(run.timing)] == [0, 1, 2]
+
+
 def test_the_real_console(run, capsys):
     with Console() as console:
         ticks = Ticks(run, console, SCHEDULE, start_nimg=0)

@@ -33,8 +33,10 @@ def test_a_preview_is_what_is_loaded(contents, changes, num_classes, tmp_path, m
     config = StyleGanConfig(**{"resolution": 8, "batch_size": 2, "data_url": url, **changes}).resolved()
     run = RunDirectory(tmp_path / "run")
     found = prepare.find(config, run, say=print)
-    assert prepare.num_classes(config, run, found) == num_classes
+    num, names = prepare.classes(config, run, found)
+    assert num == num_classes
     data = prepare.preview(config, run, found, temporary)
+    assert data.class_names == names
     coming = data.digest, data.names, data.num_classes
     assert isinstance(data.images, np.memmap) == (url is not None)
     assert not run.root.exists()

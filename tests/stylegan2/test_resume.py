@@ -32,11 +32,11 @@ def saved_as(path, **changes):
     return path
 
 
-def started(path, config, num_classes, *, partial=False):
+def started(path, config, num_classes, *, partial=False, names=("a", "b")):
     """The state, as it was at first, and what was said."""
     state, said = make_state(config, num_classes), []
     first = state.arrays()
-    resume.start_from(resume.read(str(path)), state, partial=partial, say=said.append)
+    resume.start_from(resume.read(str(path)), state, names, partial=partial, say=said.append)
     return state, first, said
 
 
@@ -107,10 +107,19 @@ def test_what_would_be_left_out_of_it_is_told(of, changes, unused, tmp_path):
     assert any(unused in name for name in without)
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(("a", "b"), None), (("b", "c"), "the images have the classes b, c: "), ((), "labels of 2 numbers")],
+)
+def test_classes_of_other_names_are_told(path, names, told):
+    said = started(path, small_config(**OTHER), 2, names=names)[2][1:]
+    assert said == [] if told is None else told in said[0] and "trained with the classes a, b and" in said[0]
+
+
 def test_nothing_that_fits(path):
     saved = checkpoints.Saved(path, {"other": np.zeros(3, np.float32)}, checkpoints.read(path).about)
     with pytest.raises(UserError, match="holds nothing that fits; name another"):
-        resume.start_from(saved, make_state(small_config(), 0), partial=True, say=print)
+        resume.start_from(saved, make_state(small_config(), 0), (), partial=True, say=print)
 
 
 @pytest.mark.parametrize(

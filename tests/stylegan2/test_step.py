@@ -155,7 +155,7 @@ def test_frozen_layers_stay_and_the_others_learn(num, frozen):
 
 @pytest.mark.usefixtures("pynative")
 def test_a_frozen_network_has_nothing_to_learn_in_its_first_layers_only():
-    training = Training(freezed=100)
+    training = Training(freezed=4)  # all before the last block
     left = {p.name for p in training.state.cells["D"].trainable_params()}
     assert left
     assert all(name.startswith("D.b4.") for name in left)
