@@ -19,7 +19,7 @@ from mindgan.stylegan2.objectives import (
 W_AVG_BETA = 0.995
 LARGEST_GRADIENT = 1e5  # what an infinite one becomes; NaN becomes 0
 
-for_each = ops.Map()  # of tuples, over which a loop takes MindSpore several times as long to compile
+for_each = ops.Map()  # of tuples: a loop over their parts takes longer to compile
 
 
 class Phase(nn.Cell):

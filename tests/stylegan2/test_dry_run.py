@@ -11,11 +11,17 @@ import pytest
 from cyclegan_runs import failing, run_here
 from stylegan_runs import SMALL, write_classes
 
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import dry_run as module
+from mindgan.stylegan2 import prepare
 from mindgan.stylegan2.ada import Ada
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.dry_run import dry_run, kinds_of_steps
+from mindgan.stylegan2.recipe import about_run
+from mindgan.training import checkpoint
+from mindgan.training.state import TrainState
 
 
 @pytest.mark.parametrize(
@@ -132,9 +138,18 @@ def test_without_a_training_there_is_nothing_to_tell(capsys):
     assert "--dry_run tells of a training, and --predict True has none" in failing(code, capsys)
 
 
-def test_what_is_wrong_is_told_as_by_the_training(tmp_path):
-    from mindgan.runtime.errors import UserError
+def test_a_run_of_other_settings_is_refused_before_a_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_costs", lambda *args: pytest.fail("took steps"))
+    run = RunDirectory(tmp_path / "run")
+    run.create()
+    settings = {"train_url": str(run.root), "resolution": 32, "image_channel": 1, "channel_max": 2}
+    config = StyleGanConfig(**settings, gamma=5.0).resolved()
+    checkpoint.save_state(run, TrainState({}, about=about_run(config, prepare.digits(config))))
+    with Console() as console, pytest.raises(UserError, match=r"holds a run with --gamma 5\.0, not 4\.0"):
+        dry_run(StyleGanConfig(**settings, gamma=4.0), console)
 
+
+def test_what_is_wrong_is_told_as_by_the_training(tmp_path):
     for settings, message in (
         ({"data_url": str(tmp_path / "nowhere")}, "nowhere cannot be read"),
         ({"resume": "x.mindir", "resolution": 32, "image_channel": 1}, "cannot be trained"),

@@ -216,8 +216,6 @@ def test_reals_as_they_are_where_the_run_mirrored(tmp_path, trained_on):
     scores = score_run(str(run.root), num=20, say=silent)
     fakes = drawn(run.snapshot(12), 20, 0)
     assert scores.snapshots[0].fid == pytest.approx(fid(fakes, reals()), rel=1e-4)
-    order = randomness.generator(0, "halves of reals").permutation(NUM)
-    assert scores.floor_fid == pytest.approx(fid(reals()[order[:5]], reals()[order[5:10]]))
     assert [len(images) for images in trained_on[0]] == [NUM]
 
 
@@ -335,6 +333,7 @@ def test_images_of_other_classes(tmp_path, trained_on):
     with pytest.raises(UserError, match="knows the classes a, b and the images have the classes a, b, c"):
         score_run(str(run.root), num=5, say=silent)
     run = make_run(tmp_path / "other", tmp_path / "images")
+    assert not trained_on  # a small network, which takes minutes
     with pytest.raises(UserError, match="knows no classes and the images have"):
         score_run(str(run.root), num=5, say=silent)
 
