@@ -41,6 +41,7 @@ def with_dataset_json(images: ImageSet) -> ImageSet:
     content = _read(images.dataset_json(), f"{named}: {DATASET_JSON}")
     if "labels" not in content:  # a file of that name and another purpose
         return images
+    images = replace(images, passed=tuple(other for other in images.passed if other.name != DATASET_JSON))
     if content["labels"] is None:
         return replace(images, items=tuple(replace(item, label=None) for item in images.items))
     labels = dict(_rows(content["labels"], f"{named}: {DATASET_JSON}"))

@@ -13,6 +13,8 @@ MAX_FILE_BYTES = 256 << 20  # of one image file, which is read into memory whole
 MAX_XML_BYTES = 1 << 20  # of one file of boxes: thousands of them
 # Why files are passed over.
 OTHER_KIND, DOUBLE = "of another kind", "listed twice"
+CONTRADICTED = "listed again with another label, which is not used"
+RECORDS = "TFRecords not named as .tfrecords"
 PACKED, ALONE = "packed and not unpacked here", "XML without an image"
 
 SUFFIXES = (  # of files that mean to be images, also where they turn out not to be
@@ -41,7 +43,9 @@ def passed_over_for_name(name: str) -> str | None:
 
 def passed_over_for_kind(name: str) -> str:
     """Why a file that is no image is passed over."""
-    return PACKED if Path(name).suffix.lower() in ARCHIVES else OTHER_KIND
+    if Path(name).suffix.lower() in ARCHIVES:
+        return PACKED
+    return RECORDS if ".tfrecord" in name.lower() else OTHER_KIND
 
 
 def is_xml_name(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mindgan.data.image_archive import list_archive
 from mindgan.data.image_set import (
+    CONTRADICTED,
     DOUBLE,
     MAX_FILE_BYTES,
     MAX_JSON_BYTES,
@@ -213,8 +214,9 @@ def _list_manifest(manifest: Path, option: str) -> ImageSet:
                 f"{option} {shown(manifest)}, line {row.line}: {shown(row.source)} is not on this machine; "
                 f"copy the images here and write paths relative to the manifest"
             )
-        if rows.setdefault(os.path.abspath(manifest.parent / row.source), row) is not row:
-            listing.pass_over(f"line {row.line}: {row.source}", DOUBLE)
+        first = rows.setdefault(os.path.abspath(manifest.parent / row.source), row)
+        if first is not row:
+            listing.pass_over(f"line {row.line}: {row.source}", DOUBLE if first.label == row.label else CONTRADICTED)
     common = os.path.commonpath([os.path.dirname(absolute) for absolute in rows]) if rows else ""
     for absolute, row in rows.items():
         path, name = manifest.parent / row.source, Path(os.path.relpath(absolute, common)).as_posix()

@@ -19,9 +19,10 @@ from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.image_source import list_images
 from mindgan.data.labels import find_labels
 from mindgan.data.tfrecord import find_tfrecords, list_tfrecords
-from mindgan.data.unpaired import MIN_IMAGES, without_tests
+from mindgan.data.unpaired import MIN_IMAGES, SPLITS, without_tests
 from mindgan.runtime import files, randomness
 from mindgan.runtime.errors import UserError
+from mindgan.runtime.files import user_path
 
 Say = Callable[[str], None]
 OPTION = "--data_url"
@@ -49,6 +50,8 @@ def list_labelled(path: str | Path, *, option: str = OPTION, cond: bool | None =
         images = _unwrapped(list_images(path, option=option))
     else:
         images = list_tfrecords(records, option=option, with_labels=cond is not False)
+        if beside := _beside(records, user_path(option, str(path)), option):
+            say(f"warning: of {option} {shown(path)} only {shown(records.name)} is read, not the {beside} beside it")
     images.require(MIN_IMAGES)
     if cond is not False:
         images = with_dataset_json(images) if records is None else images
@@ -60,15 +63,24 @@ def list_labelled(path: str | Path, *, option: str = OPTION, cond: bool | None =
     return images
 
 
+def _beside(records: Path, named: Path, option: str) -> str:
+    """The images in the folder that was named for its TFRecords, in words; empty where there are none."""
+    others = 0 if named == records else len(list_images(named, option=option))
+    return f"{others} image{'s' * (others > 1)}" if others else ""
+
+
 def _unwrapped(images: ImageSet) -> ImageSet:
-    """Without the folders that hold nothing but one folder, which are no classes."""
+    """Without the folders that hold nothing but one folder; the innermost is the one class of images right in it."""
+    outermost = images
     while len(images.folders) == 1 and images.items and not has_dataset_json(images):
         folder = images.folders[0]
         if any(item.label != folder for item in images.items):
             break
         is_dir = images.source.is_dir()
         images = list_images(images.source / folder, option=images.option) if is_dir else images.under(folder)
-    return images
+    if images is outermost or images.labels or folder.casefold() in SPLITS:
+        return images
+    return replace(images, items=tuple(replace(item, label=folder) for item in images.items))
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +274,7 @@ def few_images_warning(num_images: int) -> str | None:
     if num_images >= FEW_IMAGES:
         return None
     return (
-        f"warning: {num_images} images are fewer than {FEW_IMAGES}: expect copies of them and little variety; more "
+        f"{num_images} images are fewer than {FEW_IMAGES}: expect copies of them and little variety; more "
         "images help most, then a trained network to start from (--resume, perhaps with --freezed 10), and --mirror "
         "where left and right do not matter"
     )

@@ -1,8 +1,8 @@
 """Images in TFRecords, as StyleGAN2-ADA's first version keeps them: read one by one, no TensorFlow needed.
 
-``<name>-rNN.tfrecords`` holds the images at 2^NN px, one file for each NN; the largest is read. A record is a
-tf.train.Example of ``shape`` (C, H, W) and ``data`` (uint8). ``<name>-rxx.labels`` is a .npy file of their labels.
-Records are counted from 1.
+``<name>-rNN.tfrecords`` (or ``.tfrecord``) holds the images at 2^NN px, one file for each NN; the largest is read. A
+record is a tf.train.Example of ``shape`` (C, H, W) and ``data`` (uint8). ``<name>-rxx.labels`` is a .npy file of their
+labels. Records are counted from 1.
 """
 
 import io
@@ -25,7 +25,7 @@ from mindgan.data.protobuf import Malformed, example_features
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 
-SUFFIX = ".tfrecords"
+SUFFIXES = (".tfrecords", ".tfrecord")
 HEAD = struct.Struct("<QI")  # length of the data and its checksum
 CHECKSUM = struct.Struct("<I")  # of the data, after them
 PNG_SIGNATURE, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", {1: 0, 3: 2, 4: 6}  # colour types by channels: PNG, 11.2.1
@@ -44,9 +44,9 @@ def find_tfrecords(path: str | Path, *, option: str) -> Path | None:
     """
     root = user_path(option, str(path))
     if not os.path.isdir(root):
-        return root if root.name.lower().endswith(SUFFIX) and root.is_file() else None
+        return root if root.name.lower().endswith(SUFFIXES) and root.is_file() else None
     try:
-        found = [root / name for name in sorted(os.listdir(root)) if name.lower().endswith(SUFFIX)]
+        found = [root / name for name in sorted(os.listdir(root)) if name.lower().endswith(SUFFIXES)]
         found = [file for file in found if file.is_file()]
     except OSError:  # whoever lists its images says so
         return None
@@ -86,11 +86,11 @@ def list_tfrecords(path: Path, *, option: str, with_labels: bool = True) -> Imag
 
 
 def _set_name(file: Path) -> str:
-    return re.sub(r"-r\d\d$", "", file.name[: -len(SUFFIX)])
+    return re.sub(r"-r\d\d$", "", file.stem)
 
 
 def _log2_side(file: Path) -> int:
-    found = re.search(r"-r(\d\d)$", file.name[: -len(SUFFIX)])
+    found = re.search(r"-r(\d\d)$", file.stem)
     return int(found[1]) if found else -1
 
 
@@ -154,7 +154,7 @@ def _pixels(data: bytes, length: int) -> np.ndarray:
     features = example_features(memoryview(data)[:length])
     shape, octets = features.get("shape"), features.get("data")
     if not isinstance(shape, list) or not isinstance(octets, memoryview):
-        raise Malformed("it has no shape and data")
+        raise Malformed("it has no shape and data, as StyleGAN2-ADA's dataset_tool writes them")
     if len(shape) != 3 or shape[0] not in PNG_COLOURS or min(shape) < 1:
         raise Malformed(f"its shape is {shape[:4]}, not channels (1, 3 or 4), height and width")
     channels, height, width = shape

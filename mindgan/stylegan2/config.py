@@ -304,6 +304,8 @@ class StyleGanConfig(DeviceOptions):
     def _check_augmentation(self) -> None:
         if self.aug == "fixed" and self.p is None:
             raise UserError("--aug fixed needs the probability of augmentation; add --p 0.2")
+        if self.aug == "noaug" and self.augpipe != "bgc":
+            raise UserError(f"--augpipe {self.augpipe} does nothing with --aug noaug; leave one of them out")
         if self.aug != "fixed" and self.p is not None:
             raise UserError(f"--p {self.p} is of --aug fixed; add that or leave --p out")
         if self.aug != "ada" and (self.target is not None or self.p_max is not None):

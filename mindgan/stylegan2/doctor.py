@@ -110,8 +110,9 @@ def findings(stats: Stats, settings: Settings) -> list[str]:
 
 def diagnose(stats: Stats, settings: Settings) -> dict[str, str]:
     """The `findings` by a name each, which stays the same while the numbers in the sentences change."""
+    if broken := _not_finite(stats, settings):
+        return {"not finite": broken}  # of which the rest follows
     found = {
-        "not finite": _not_finite(stats, settings),
         "p": _of_p(stats, settings),
         "discriminator": _of_discriminator(stats, settings),
         "collapse": _of_variety(stats, settings),

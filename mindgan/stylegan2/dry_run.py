@@ -40,9 +40,10 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     """
     if config.predict:
         raise UserError("--dry_run tells of a training, and --predict True has none; leave one of them out")
-    settings, config = config, config.resolved()
     run = RunDirectory(config.train_url)
     run.check()
+    settings = resume.without_itself(config, run, console.say)
+    config = settings.resolved()
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     source = resume.read(config.resume) if config.resume and not run.states() else None

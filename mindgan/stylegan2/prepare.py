@@ -63,7 +63,7 @@ def load(config: StyleGanConfig, run: RunDirectory, images: ImageSet | None, *, 
     data = _read(config, images, run.validation, say)
     require_enough(len(data.images), config.batch_size)
     if warning := few_images_warning(len(data.images)):
-        say(warning)
+        say(f"warning: {warning}")
     return data
 
 

@@ -45,9 +45,10 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     Raises:
         UserError: the data, the device, the folder or the settings do not do.
     """
-    settings, config = config, config.resolved()
     run = RunDirectory(config.train_url)
     run.check()
+    settings = resume.without_itself(config, run, console.say)
+    config = settings.resolved()
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     started = _start(config, run, found, console)
@@ -87,13 +88,14 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
 
 
 def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, console: Console) -> TrainState | None:
-    """A state with the weights that --resume names; None without it, and where a run goes on, which has its own."""
-    if not config.resume or run.states():
+    """A state where --resume or --freezed could be wrong; None without them, and where a run goes on with its own."""
+    if not (config.resume or config.freezed) or run.states():
         return None
-    source = resume.read(config.resume)
+    source = resume.read(config.resume) if config.resume else None
     num_classes, names = prepare.classes(config, run, found)
     state = make_state(config, num_classes)
-    resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
+    if source is not None:
+        resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
     return state
 
 

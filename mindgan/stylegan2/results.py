@@ -2,9 +2,11 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from mindgan.data.labelled import few_images_warning
 from mindgan.render.axis import KIMG, Axis
 from mindgan.render.curves import save_loss_curve
 from mindgan.render.gif import save_progress
@@ -123,8 +125,15 @@ def _save_report(
         facts=_facts(run, config, stats, seconds),
         samples=samples,
         pictures={"real images": run.reals, **newest, "fakes of the same latents, by kimg": run.gif},
-        warnings=found,
+        warnings=[*_of_few_images(about), *found],
     )
+
+
+def _of_few_images(about: Mapping[str, Any]) -> list[str]:
+    """What to expect of few images."""
+    num = about.get("num_images")
+    warning = few_images_warning(num) if isinstance(num, int) else None
+    return [warning] if warning else []
 
 
 def _setting(asked: object, resolved: object) -> object:

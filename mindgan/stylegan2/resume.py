@@ -1,18 +1,41 @@
 """Training that starts from the weights of another: transfer learning (Karras et al. 2020b, section 4.3)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mindspore import nn
 
 from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
+from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import checkpoints
 from mindgan.stylegan2.checkpoints import Saved, classes_text
+from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.state import NETWORKS
 from mindgan.training.state import TrainState
 
 OPTION = "--resume"
+
+
+def without_itself(config: StyleGanConfig, run: RunDirectory, say: Callable[[str], None]) -> StyleGanConfig:
+    """The settings without a --resume that names the run itself, which goes on from its newest state anyway.
+
+    Raises:
+        UserError: it names a file of the run, or there is no state to go on from.
+    """
+    if not config.resume:
+        return config
+    path, root = user_path(OPTION, config.resume).resolve(), run.root.resolve()
+    if root not in (path, *path.parents):
+        return config
+    if path != root or not run.states():
+        raise UserError(
+            f"{OPTION} {config.resume} lies in --train_url {run.root}, to which the training adds; name another "
+            f"--train_url, or leave {OPTION} out to go on with the run"
+        )
+    say(f"{OPTION} names the run itself, which goes on without it")
+    return replace(config, resume="")
 
 
 def read(source: str) -> Saved:

@@ -262,6 +262,19 @@ def test_a_manifest_gives_labels_and_usages(tmp_path: Path) -> None:
     assert dict(images.passed_over) == {"listed twice": 1}
 
 
+def test_an_image_that_a_manifest_lists_with_two_labels_is_told(tmp_path: Path) -> None:
+    write(tmp_path, {"1.png": PNG, "2.png": PNG})
+    rows = [{"source": f"{n}.png", "annotation": [{"name": name}]} for n, name in ((1, "a"), (2, "b"), (1, "b"))]
+    images = listed(manifest(tmp_path / "set.manifest", *rows))
+    assert [item.label for item in images.items] == ["a", "b"]
+    assert images.left_out() == "left out: 1 listed again with another label, which is not used"
+
+
+def test_records_of_other_names_are_told(tmp_path: Path) -> None:
+    write(tmp_path, {"train.tfrecord-00000-of-00002": b"", "a.txt": b""})
+    assert listed(tmp_path).left_out() == "left out: 1 TFRecords not named as .tfrecords, 1 of another kind"
+
+
 def test_names_of_a_manifest_stay_inside(tmp_path: Path) -> None:
     write(tmp_path, {"a/1.png": PNG, "b/c/1.png": PNG})
     (tmp_path / "m").mkdir()

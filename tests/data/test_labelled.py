@@ -300,5 +300,22 @@ def test_too_few_images() -> None:
     assert few_images_warning(70) is None
     warning = few_images_warning(69)
     assert warning is not None
-    assert warning.startswith("warning: 69 images are fewer than 70: expect ")
+    assert warning.startswith("69 images are fewer than 70: expect ")
     assert all(option in warning for option in ("--resume", "--freezed", "--mirror"))
+
+
+def test_images_beside_records_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    write(records(tmp_path), some(3, folder="more/"))
+    assert len(list_labelled(tmp_path, say=said.append)) == 5
+    warning = f"warning: of --data_url {tmp_path} only set-r03.tfrecords is read, not the 3 images beside it"
+    assert said == [warning, f"5 images of {tmp_path}/set-r03.tfrecords"]
+    said.clear()
+    assert len(list_labelled(tmp_path / "set-r03.tfrecords", say=said.append)) == 5
+    assert len(said) == 1
+
+
+def test_a_dataset_json_that_is_read_is_not_passed_over(tmp_path: Path) -> None:
+    said: list[str] = []
+    list_labelled(write(unpacked(tmp_path / "set"), {"notes.txt": b""}), say=said.append)
+    assert said == [f"5 images of {tmp_path}/set (left out: 1 of another kind)"]

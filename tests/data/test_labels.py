@@ -63,6 +63,8 @@ def test_class_folders_are_columns_in_alphabetical_order(tmp_path: Path) -> None
 def test_one_class_is_no_condition(tmp_path: Path) -> None:
     write(tmp_path / "one", some(3, folder="cat/"))
     assert labels_of(tmp_path / "one") == (None, [])
+    told = f"warning: --cond is of no use: --data_url {tmp_path}/one/cat holds one class"
+    assert labels_of(tmp_path / "one", cond=True) == (None, [told])
     write(tmp_path / "flat", some(3))
     assert labels_of(tmp_path / "flat") == (None, [])
     assert "--cond: --data_url " in refusal(tmp_path / "flat", cond=True)
@@ -71,6 +73,12 @@ def test_one_class_is_no_condition(tmp_path: Path) -> None:
         None,
         [f"warning: --cond is of no use: --data_url {tmp_path}/numbers holds one class"],
     )
+
+
+def test_a_folder_around_images_that_is_no_class(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "train", some(3))
+    assert labels_of(tmp_path / "set") == (None, [])
+    assert "holds no class folders" in refusal(tmp_path / "set", cond=True)
 
 
 def test_labels_that_nobody_wants_are_not_looked_at(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def test_the_largest_images_of_a_folder_are_taken(tmp_path: Path) -> None:
     assert find_tfrecords(tmp_path / "set-r03.tfrecords", option="--data_url") == tmp_path / "set-r03.tfrecords"
     assert find_tfrecords(write(tmp_path / "png", {"a.png": b""}), option="--data_url") is None
     assert find_tfrecords(tmp_path / "gone.tfrecords", option="--data_url") is None
+    single = write_records(tmp_path / "single" / "set-r03.tfrecord", [])
+    assert find_tfrecords(single.parent, option="--data_url") == find_tfrecords(single, option="--data_url") == single
     write_records(tmp_path / "other-r03.tfrecords", [])
     with pytest.raises(UserError, match=r"holds several sets of TFRecords \(other-r03.tfrecords, .*name one of"):
         find_tfrecords(tmp_path, option="--data_url")

@@ -78,6 +78,7 @@ WRONG_ABOUT = [
     '{"shape": {"height": -8, "width": 8}, "class_names": []}',
     '{"shape": {"height": 8, "width": 8, "deep": 1}, "class_names": []}',
     '{"shape": {"height": 8, "width": 8}, "class_names": [], "other": 1}',
+    '{"shape": {"height": 8, "width": 8, "num_classes": 2}, "class_names": ["a"]}',
 ]
 
 

@@ -54,6 +54,7 @@ WRONG = [
     ({"aug": "fixed", "p": 1.5}, "--p 1.5 is no probability"),
     ({"aug": "fixed"}, "--aug fixed needs the probability of augmentation; add --p"),
     ({"p": 0.5}, "--p 0.5 is of --aug fixed; add that or leave --p out"),
+    ({"aug": "noaug", "augpipe": "blit"}, "--augpipe blit does nothing with --aug noaug; leave one of them out"),
     ({"aug": "noaug", "target": 0.5}, "--target and --p_max are of --aug ada"),
     ({"aug": "fixed", "p": 0.5, "p_max": 0.5}, "--target and --p_max are of --aug ada"),
     ({"target": 1.0}, "--target 1.0 is out of range; use a number between -1 and 1"),

@@ -203,6 +203,7 @@ ILL = [
     ({"Loss/D/loss": 0.05}, "loss is 0.05, near zero"),
     ({"Loss/G/loss": lambda tick: math.nan if tick > 29 else 1.0}, "no numbers since 124 kimg"),
     ({"Loss/D/loss": lambda tick: math.inf if tick > 38 else 1.0}, "no numbers since 160 kimg"),
+    ({"Loss/G/loss": math.nan, VARIANCE: 0.05, "Progress/augment": 0.9}, "no numbers since 4 kimg"),  # and nothing else
     ({VARIANCE: 0.05}, "Hardly any variance is left among the fakes: 0.05"),
     ({SPACING: 0.05}, "few images again and again"),
     ({NEAREST: 0.2}, "copies of training images"),

@@ -108,6 +108,15 @@ def test_what_is_there_stays_and_what_is_of_another_checkpoint_goes(tmp_path, mo
         assert [path.name for path in paths] == names
 
 
+def test_a_network_that_has_diverged_is_told(tmp_path):
+    save_network(tmp_path / "g.ckpt")
+    saved = checkpoints.read(tmp_path / "g.ckpt")
+    saved.arrays["G_ema.mapping.w_avg"][:] = np.nan
+    with pytest.raises(UserError, match=r"was not written: .* is not finite, as its training has diverged; export an"):
+        exporting.export_parts(saved, tmp_path / "G.mindir")
+    assert [path.name for path in tmp_path.iterdir()] == ["g.ckpt"]
+
+
 def test_no_parameter_is_copied():
     """The cells that are exported have the generator's own."""
     generator = Generator(shape())

@@ -198,7 +198,20 @@ def test_settings_asked_and_resolved_and_facts(tmp_path: Path):
     assert "gamma None: 0.0256" in text
     assert "aug ada" in text
     assert "data digits images 1497 classes nought, one" in text
+    assert "brought to size" not in text
+    assert 'class="warnings"' not in page(tmp_path)
     assert "training time 12.0 s time for a kimg 3.8 s" in text  # 6 ticks of 2 s, 3.12 kimg
+
+
+def test_few_images_and_what_was_done_to_them(tmp_path: Path):
+    run = RunDirectory(make_run(tmp_path))
+    config = json.loads(run.config.read_text())
+    config["run"] |= {"num_images": 69, "fitted": "3 cropped, 2 reduced"}
+    run.config.write_text(json.dumps(config))
+    results.render(tmp_path)
+    text = " ".join(shown(tmp_path).split())
+    assert "images 69 of these brought to size 3 cropped, 2 reduced" in text
+    assert "69 images are fewer than 70: expect copies of them" in text
 
 
 def test_what_is_not_finite_is_counted_and_breaks_nothing(tmp_path: Path):

@@ -188,3 +188,25 @@ def test_a_run_that_goes_on_does_not_need_it_any_more(path, tmp_path, monkeypatc
     with Console() as console, pytest.raises(UserError, match=r"y\.ckpt does not exist"):
         recipe.train(config, console)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_run_itself_is_no_other_to_begin_with(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recipe, "_train", stopped)
+    run = tmp_path / "run"
+    for source in ("", run):
+        with Console() as console:
+            recipe.train(settings(tmp_path, source), console)
+    said = capsys.readouterr().out
+    assert "--resume names the run itself, which goes on without it\n" in said
+    assert "going on after 4 images" in said
+    own = shutil.copy(path, run / "own.ckpt")
+    for source in (own, run):  # now without a state
+        with Console() as console, pytest.raises(UserError, match=r"--resume .* lies in --train_url .* name another"):
+            recipe.train(settings(tmp_path, source), console)
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+
+
+def test_more_frozen_layers_than_there_are_leave_nothing_behind(tmp_path):
+    with Console() as console, pytest.raises(UserError, match=r"--freezed 99: the discriminator has \d+ layers"):
+        recipe.train(settings(tmp_path, "", freezed=99), console)
+    assert [path.name for path in tmp_path.iterdir()] == ["my images"]
