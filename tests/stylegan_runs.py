@@ -15,7 +15,8 @@ from mindgan import export
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import checkpoints, exporting
 from mindgan.stylegan2.checkpoints import About
-from mindgan.stylegan2.networks import Discriminator, Generator, Shape
+from mindgan.stylegan2.networks import Discriminator, Generator
+from mindgan.stylegan2.shape import Shape
 
 SIDE = 8
 SMALL = [

@@ -138,7 +138,8 @@ def show(images, title, columns=10, scale=2):
 
 # %%
 from mindgan.layers.torch_layout import to_torch
-from mindgan.stylegan2.networks import Generator, Shape, for_all_layers
+from mindgan.stylegan2.networks import Generator, for_all_layers
+from mindgan.stylegan2.shape import Shape
 
 ms.set_seed(0)
 shape = Shape(height=16, width=16, z_dim=16, w_dim=16, map_depth=2, channel_base=256, channel_max=16)

@@ -9,14 +9,14 @@ import tyro
 
 from mindgan.cli.families import family_of
 from mindgan.runtime.device import DeviceOptions
-from mindgan.runtime.errors import UserError, require_at_least
+from mindgan.runtime.errors import MAX_SEED, UserError, require_at_least
 from mindgan.runtime.files import user_path
+from mindgan.stylegan2.limits import require_trunc
 
 DESCRIPTION = (
     "New images from a trained generator: single ones and a grid; of digits also a walk through the latents as GIF, of "
     "StyleGAN2 by --seeds, truncated (--trunc) and of a --class."
 )
-MAX_SEED = 2**32 - 1  # NumPy's
 MAX_SEEDS = 100_000
 
 
@@ -57,8 +57,7 @@ class Options(DeviceOptions):
     def __post_init__(self) -> None:
         require_at_least(1, num=self.num)
         require_at_least(0, walk_frames=self.walk_frames, seed=self.seed)
-        if not -100 <= self.trunc <= 100:
-            raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
+        require_trunc(self.trunc)
         if self.trunc_cutoff is not None:
             require_at_least(0, trunc_cutoff=self.trunc_cutoff)
         if self.seeds is not None:

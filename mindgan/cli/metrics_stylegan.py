@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from mindgan.cli.metrics_family import require_family
 from mindgan.runtime.device import DeviceOptions
-from mindgan.runtime.errors import UserError, require_at_least, require_at_most
+from mindgan.runtime.errors import require_at_least, require_seed
 from mindgan.runtime.files import user_path
+from mindgan.stylegan2.limits import require_trunc
 
 DESCRIPTION = (
     "FID and KID of a StyleGAN2 run's new images against all images of its data, of the newest snapshot or of "
@@ -53,10 +54,8 @@ class Options(DeviceOptions):
     def __post_init__(self) -> None:
         if self.num is not None:
             require_at_least(2, num=self.num)  # a covariance needs two
-        require_at_least(0, seed=self.seed)
-        require_at_most(2**32 - 1, seed=self.seed)
-        if not -100 <= self.trunc <= 100:
-            raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
+        require_seed(self.seed)
+        require_trunc(self.trunc)
         for name in ("source", "data_url", "inception", "feature_data_url"):
             if getattr(self, name) is not None:
                 user_path(f"--{name}", getattr(self, name))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from mindgan.runtime.device import DeviceOptions, Mode
-from mindgan.runtime.errors import UserError, require_at_least
+from mindgan.runtime.errors import UserError, require_at_least, require_seed
 from mindgan.runtime.files import user_path
 from mindgan.training.schedules import Policy
 
@@ -182,8 +182,7 @@ class CycleGanConfig(DeviceOptions):
         for name in ("beta1", "beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)} is out of range; it must be between 0 and 1")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed {self.seed} is out of range; it must be from 0 to {2**32 - 1}")
+        require_seed(self.seed)
         if not -1 <= self.decay_epochs <= self.max_epoch:
             raise UserError(
                 f"--decay_epochs {self.decay_epochs} is out of range; it must be from 0 to --max_epoch {self.max_epoch}"

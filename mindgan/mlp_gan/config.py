@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from mindgan.data.mnist import DigitOptions
 from mindgan.runtime.device import DeviceOptions, Mode
-from mindgan.runtime.errors import UserError, require_at_least
+from mindgan.runtime.errors import UserError, require_at_least, require_seed
 from mindgan.runtime.files import user_path
 
 _AT_LEAST_ONE = ("epochs", "latent_size", "log_frequency", "keep")
@@ -64,8 +64,7 @@ class MlpGanConfig(DeviceOptions, DigitOptions):
         for name in ("beta1", "beta2"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"--{name} {getattr(self, name)} is out of range; it must be between 0 and 1")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed {self.seed} is out of range; it must be from 0 to {2**32 - 1}")
+        require_seed(self.seed)
 
     def settings(self) -> dict[str, object]:
         """Every setting by name."""

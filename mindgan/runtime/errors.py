@@ -1,5 +1,7 @@
 """The one error that is meant for a person."""
 
+MAX_SEED = 2**32 - 1  # NumPy's and MindSpore's
+
 
 class UserError(Exception):
     """Something the user can mend: the message is one line that names the file or option and the way out.
@@ -20,3 +22,9 @@ def require_at_least(least: int, **options: int) -> None:
     for name, value in options.items():
         if value < least:
             raise UserError(f"--{name} {value} is too small; it must be {least} or more")
+
+
+def require_seed(seed: int) -> None:
+    """Raises UserError where --seed is none that every generator of random numbers takes."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"--seed {seed} is out of range; it must be from 0 to {MAX_SEED}")

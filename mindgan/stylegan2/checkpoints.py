@@ -14,7 +14,8 @@ from mindspore import nn
 from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2.networks import Generator, Shape
+from mindgan.stylegan2.networks import Generator
+from mindgan.stylegan2.shape import Shape
 from mindgan.training import checkpoint
 
 FAMILY = "stylegan2"

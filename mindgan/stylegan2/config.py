@@ -3,35 +3,16 @@
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from mindgan.data.findings import Rules
 from mindgan.runtime.device import DeviceOptions, Mode
-from mindgan.runtime.errors import UserError, require_at_least, require_at_most
 from mindgan.runtime.files import user_path
+from mindgan.stylegan2.limits import require_possible
 from mindgan.stylegan2.presets import auto_numbers
 
 Aug = Literal["noaug", "ada", "fixed"]
 AugPipe = Literal["blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"]
 NoiseMode = Literal["const", "random", "none"]
 
-MIN_SIZE, MAX_SIZE = 8, 1024  # px
-BASE_PX = 4  # the smaller side of the block that the generator begins with, at least
 NO_FILE = ("empty", "noresume")  # ModelArts' word for none, and the field's
-_AT_LEAST_ONE = ("z_dim", "w_dim", "channel_max", "pl_batch_shrink", "G_interval", "D_interval", "snap", "keep", "grid")
-_NOT_NEGATIVE = ("batch_size", "batch_gpu", "subset", "freezed", "generate_num", "seed")
-_AT_MOST = {
-    2**32 - 1: ("seed",),  # NumPy's and MindSpore's
-    10**9: ("snap", "keep", "subset", "generate_num"),
-    10**6: ("channel_base", "batch_size", "batch_gpu", "mbstd_group", "pl_batch_shrink"),
-    2**14: ("z_dim", "w_dim", "channel_max"),
-    1000: ("G_interval", "D_interval"),
-    100: ("map_depth", "grid", "freezed"),
-}
-MAX_TRUNC = 100
-LARGEST = 1e9  # of other numbers; float32 is far from its end then
-MAX_TICKS = 1_000_000
-_OPEN_AT_LEAST_ONE = ("mbstd_group", "channel_base", "map_depth")
-_OPEN_NOT_NEGATIVE = ("gamma", "ema_rampup")
-_OPEN_POSITIVE = ("lr", "ema_kimg", "ada_kimg", "conv_clamp", "p_max")
 
 
 @dataclass(frozen=True)
@@ -219,15 +200,7 @@ class StyleGanConfig(DeviceOptions):
             user_path("--data_url", self.data_url)
         if self.resume in NO_FILE:
             object.__setattr__(self, "resume", "")
-        require_at_least(1, **{name: getattr(self, name) for name in _AT_LEAST_ONE})
-        require_at_least(0, **{name: getattr(self, name) for name in _NOT_NEGATIVE})
-        for most, names in _AT_MOST.items():
-            require_at_most(most, **{name: getattr(self, name) or 0 for name in names})
-        self._check_sizes()
-        self._check_batches()
-        self._check_numbers()
-        self._check_augmentation()
-        self._check_modes()
+        require_possible(self)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -244,95 +217,9 @@ class StyleGanConfig(DeviceOptions):
         """Every setting by its name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def _check_sizes(self) -> None:
-        if self.image_channel not in (1, 3, 4):
-            raise UserError(f"--image_channel {self.image_channel} is not possible; use 3, 1 for grey or 4 for RGBA")
-        Rules(self.image_channel, self.image_max_width, self.image_max_height)  # refuses what is no size
-        if not self.image_height and not self.image_width:
-            _require_power_of_two("resolution", self.resolution)
-        for name, side in zip(("image_height", "image_width"), self.size, strict=True):
-            if not MIN_SIZE <= side <= MAX_SIZE:
-                raise UserError(f"--{name} {side} is out of range; use {MIN_SIZE} to {MAX_SIZE}")
-        height, width = self.size
-        while height % 2 == width % 2 == 0 and min(height, width) >= 2 * BASE_PX:
-            height, width = height // 2, width // 2
-        if min(height, width) >= 2 * BASE_PX:
-            raise UserError(
-                f"--image_height {self.size[0]} --image_width {self.size[1]} leave a base of {height}x{width}; "
-                f"use sides that are {BASE_PX} to {2 * BASE_PX - 1} and more times the same power of two"
-            )
-        if self.channel_base is not None and 0 < self.channel_base < min(self.size):
-            raise UserError(f"--channel_base {self.channel_base} leaves no channels; use {min(self.size)} or more")
-
-    def _check_batches(self) -> None:
-        if self.batch_gpu and self.batch_size % self.batch_gpu:
-            raise UserError(
-                f"--batch_size {self.batch_size} does not divide into parts of --batch_gpu {self.batch_gpu}; "
-                f"use a multiple of {self.batch_gpu}"
-            )
-        part = self.batch_gpu or self.batch_size
-        option = f"--batch_gpu {part}" if self.batch_gpu else f"--batch_size {part}"
-        if part and self.pl_weight > 0 and part < self.pl_batch_shrink:
-            raise UserError(
-                f"{option} leaves no image for the path-length phase, which takes one in {self.pl_batch_shrink}; use "
-                f"{self.pl_batch_shrink} or more, --pl_batch_shrink {part}, or --pl_weight 0"
-            )
-        if part and self.mbstd_group and part % min(self.mbstd_group, part):
-            raise UserError(f"{option} does not divide into groups of --mbstd_group {self.mbstd_group}; use a divisor")
-
-    def _check_numbers(self) -> None:
-        open_positive = [name for name in _OPEN_POSITIVE if getattr(self, name) is not None]
-        for name in ("total_kimg", "kimg_per_tick", *open_positive):
-            value = getattr(self, name)
-            if not 0 < value <= LARGEST:
-                raise UserError(f"--{name} {value} is out of range; it must be above 0 and at most {LARGEST:g}")
-        if self.total_kimg / self.kimg_per_tick > MAX_TICKS:
-            raise UserError(f"--kimg_per_tick {self.kimg_per_tick} makes over {MAX_TICKS} ticks; use a larger one")
-        for name in (*_OPEN_NOT_NEGATIVE, "pl_weight"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= LARGEST:
-                raise UserError(f"--{name} {value} is out of range; it must be 0 or more and at most {LARGEST:g}")
-        if not -MAX_TRUNC <= self.trunc <= MAX_TRUNC:
-            raise UserError(f"--trunc {self.trunc} is out of range; use a number about 0 to 1, such as 0.7")
-        numbers = {name: getattr(self, name) for name in _OPEN_AT_LEAST_ONE}
-        require_at_least(1, **{name: value for name, value in numbers.items() if value is not None})
-        for name in ("style_mixing", "p"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise UserError(f"--{name} {value} is no probability; use 0 to 1")
-
-    def _check_augmentation(self) -> None:
-        if self.aug == "fixed" and self.p is None:
-            raise UserError("--aug fixed needs the probability of augmentation; add --p 0.2")
-        if self.aug == "noaug" and self.augpipe != "bgc":
-            raise UserError(f"--augpipe {self.augpipe} does nothing with --aug noaug; leave one of them out")
-        if self.aug != "fixed" and self.p is not None:
-            raise UserError(f"--p {self.p} is of --aug fixed; add that or leave --p out")
-        if self.aug != "ada" and (self.target is not None or self.p_max is not None):
-            raise UserError("--target and --p_max are of --aug ada; leave them out")
-        if self.target is not None and not -1 < self.target < 1:
-            raise UserError(f"--target {self.target} is out of range; use a number between -1 and 1, as 0.6")
-
-    def _check_modes(self) -> None:
-        if self.mode == "pynative" and not self.predict:
-            raise UserError(
-                "--mode pynative cannot train StyleGAN2: MindSpore's second gradients are wrong there; leave it out"
-            )
-        if self.predict and not self.resume:
-            raise UserError("--predict True needs a network to draw with; add --resume RUN, x.ckpt or x.mindir")
-
 
 def _is_open(config: StyleGanConfig, name: str) -> bool:
     return getattr(config, name) is None or name == "batch_size"
-
-
-def _require_power_of_two(name: str, value: int) -> None:
-    """Raises UserError with the nearest sizes that would do."""
-    if not MIN_SIZE <= value <= MAX_SIZE:
-        raise UserError(f"--{name} {value} is out of range; use a power of two from {MIN_SIZE} to {MAX_SIZE}")
-    if value & (value - 1):
-        below = 2 ** (value.bit_length() - 1)
-        raise UserError(f"--{name} {value} is no power of two; use {below} or {2 * below}")
 
 
 # A run may go on with other values of the rest: they change nothing it has computed.

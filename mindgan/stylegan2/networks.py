@@ -5,7 +5,6 @@ base of 4 x 4 pixels, b4, b8, ...; rectangles begin with another base.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import mindspore as ms
@@ -14,73 +13,13 @@ from mindspore import Tensor, nn, ops
 
 from mindgan.stylegan2.layers import Convolution, FullyConnected, ModulatedConvolution, ToRGB, normal
 from mindgan.stylegan2.ops import Resample
+from mindgan.stylegan2.shape import BASE_PX, Shape
 
 Architecture = Literal["resnet", "skip", "orig"]
-BASE_PX = 4
 MAPPING_LR_MULTIPLIER = 0.01
 D_MAPPING_LAYERS = 8
 NORMALISATION_EPS = 1e-8
 MBSTD_EPS = 1e-8
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What images and networks look like.
-
-    Attributes:
-        height: of the images, px: a base of at least 4 times a power of two, as the width with the same power.
-        width: of the images, px.
-        image_channels: 1, 3 or 4.
-        num_classes: of the labels, or the length of a label vector; 0 without.
-        z_dim: of the latents.
-        w_dim: of the styles.
-        map_depth: layers of the mapping network.
-        channel_base: channels of a layer times its resolution, at most.
-        channel_max: channels of a layer, at most.
-        conv_clamp: the largest absolute value of an activation; None for any.
-    """
-
-    height: int
-    width: int
-    image_channels: int = 3
-    num_classes: int = 0
-    z_dim: int = 512
-    w_dim: int = 512
-    map_depth: int = 8
-    channel_base: int = 32768
-    channel_max: int = 512
-    conv_clamp: float | None = None
-
-    @property
-    def num_up(self) -> int:
-        """How often the generator doubles the size of its base."""
-        num, height, width = 0, self.height, self.width
-        while height % 2 == width % 2 == 0 and min(height, width) >= 2 * BASE_PX:
-            num, height, width = num + 1, height // 2, width // 2
-        return num
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Nominal resolutions from 4 on; the images' own if their base is 4 x 4."""
-        return tuple(BASE_PX * 2**index for index in range(self.num_up + 1))
-
-    @property
-    def num_ws(self) -> int:
-        """Styles that the generator takes."""
-        return 2 * self.num_up + 2
-
-    def size(self, level: int) -> tuple[int, int]:
-        """Height and width at a nominal resolution."""
-        shrink = self.levels[-1] // level
-        return self.height // shrink, self.width // shrink
-
-    def channels(self, level: int) -> int:
-        return min(self.channel_base // level, self.channel_max)
-
-    @property
-    def num_noise(self) -> int:
-        """Numbers of noise that one image takes: every layer's."""
-        return sum(math.prod(self.size(level)) * (1 if level == BASE_PX else 2) for level in self.levels)
 
 
 class MappingNetwork(nn.Cell):

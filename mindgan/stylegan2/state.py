@@ -8,8 +8,9 @@ from mindgan.runtime import device
 from mindgan.runtime.errors import UserError
 from mindgan.stylegan2.ada import Ada
 from mindgan.stylegan2.config import StyleGanConfig
-from mindgan.stylegan2.networks import Discriminator, Generator, Shape
+from mindgan.stylegan2.networks import Discriminator, Generator
 from mindgan.stylegan2.reporting import Moments
+from mindgan.stylegan2.shape import Shape
 from mindgan.training.adam import Adam, named_adam
 from mindgan.training.state import TrainState
 

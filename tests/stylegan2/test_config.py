@@ -42,7 +42,7 @@ WRONG = [
     ({"total_kimg": 1e8, "kimg_per_tick": 0.01}, "--kimg_per_tick 0.01 makes over 1000000 ticks; use a larger one"),
     ({"trunc": 1e300}, "--trunc 1e+300 is out of range; use a number about 0 to 1"),
     ({"trunc": float("nan")}, "--trunc nan is out of range"),
-    ({"seed": 2**32}, "--seed 4294967296 is too large; it must be 4294967295 or less"),
+    ({"seed": 2**32}, "--seed 4294967296 is out of range; it must be from 0 to 4294967295"),
     ({"z_dim": 10**21}, "--z_dim 1000000000000000000000 is too large; it must be 16384 or less"),
     ({"D_interval": 10**12}, "--D_interval 1000000000000 is too large"),
     ({"image_max_width": 0}, "--image_max_width 0 is no size"),

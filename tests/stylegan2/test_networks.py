@@ -8,7 +8,8 @@ import pytest
 from mindspore import Tensor, nn
 
 from mindgan.layers.torch_layout import load_torch, to_torch
-from mindgan.stylegan2.networks import Discriminator, Generator, MinibatchStd, Shape, for_all_layers
+from mindgan.stylegan2.networks import Discriminator, Generator, MinibatchStd, for_all_layers
+from mindgan.stylegan2.shape import Shape
 
 random = np.random.default_rng(5)
 SMALL = {"z_dim": 6, "w_dim": 5, "map_depth": 2, "channel_base": 32, "channel_max": 6}
