@@ -13,8 +13,8 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 from mindgan.stylegan2 import checkpoints, exporting
 from mindgan.stylegan2.checkpoints import About
-from mindgan.stylegan2.config import NoiseMode
 from mindgan.stylegan2.sample import Drawer
+from mindgan.stylegan2.settings import NoiseMode
 from mindgan.training.checkpoint import require_file
 
 BATCH_SIZE = 16  # images that are drawn at once, at most

@@ -16,8 +16,9 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2.checkpoints import About
-from mindgan.stylegan2.config import NoiseMode, StyleGanConfig
+from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.drawing import BATCH_SIZE, Network, load_network
+from mindgan.stylegan2.settings import NoiseMode
 
 MAX_CLASS_BYTES = 100  # of a class in a file's name
 MOST_NAMED = 10

@@ -5,8 +5,8 @@ from mindspore import Tensor, nn
 
 from mindgan.render.grids import to_uint8
 from mindgan.runtime import randomness
-from mindgan.stylegan2.config import NoiseMode
 from mindgan.stylegan2.networks import Generator, for_all_layers
+from mindgan.stylegan2.settings import NoiseMode
 
 MOST_ROWS = 32  # of a sample grid, for its classes
 
