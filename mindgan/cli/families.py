@@ -1,7 +1,10 @@
 """Of which family a run or a file is: commands on any of them ask here."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+
+from mindgan.runtime.errors import UserError
 
 Family = Literal["mlp_gan", "cyclegan", "stylegan2"]
 
@@ -24,13 +27,18 @@ def family_of(source: Path) -> Family:
 
 
 def _of_run(root: Path) -> str | None:
-    """By its checkpoints: these are what commands take, and may be there without a config.json."""
+    """By its checkpoints: these are what commands take, and may be there without a config.json; else by that."""
     from mindgan.runtime.run_directory import RunDirectory
+    from mindgan.training.run_config import read_config
 
     run = RunDirectory(root)
     if run.snapshots():
         return "stylegan2"
-    return "cyclegan" if run.operator_models(".ckpt") else None
+    if run.operator_models(".ckpt"):
+        return "cyclegan"
+    with suppress(UserError):  # it is missing or damaged
+        return read_config(run)["run"].get("family")
+    return None
 
 
 def _of_mindir(path: Path) -> str | None:

@@ -205,8 +205,8 @@ def load(
     """
     fitting = Fitting(channels, size, resize_filter)
     images.require(MIN_IMAGES)
-    labels = find_labels(images, cond=cond, say=say)
     rows = np.arange(len(images)) if subset is None else subset_rows(len(images), subset, seed)
+    labels = find_labels(images, cond=cond, say=say, rows=rows)
     items = tuple(images.items[row] for row in rows)
     is_large = work_folder is not None and len(items) * fitting.num_bytes > memory_bytes
     store = _to_file if is_large else _to_memory
@@ -219,7 +219,7 @@ def load(
     names = tuple(item.name for item in items)
     if labels is None:
         return LabelledImages(pixels, None, (), names, counts)
-    return LabelledImages(pixels, labels.values[rows], labels.class_names, names, counts)
+    return LabelledImages(pixels, labels.values, labels.class_names, names, counts)
 
 
 def _to_memory(fitted: Iterator[Fitted], shape: tuple[int, ...], _: Path) -> tuple[np.ndarray, FitCounts]:
@@ -275,6 +275,6 @@ def few_images_warning(num_images: int) -> str | None:
         return None
     return (
         f"{num_images} images are fewer than {FEW_IMAGES}: expect copies of them and little variety; more "
-        "images help most, then a trained network to start from (--resume, perhaps with --freezed 10), and --mirror "
+        "images help most, then a trained network to start from (--resume, perhaps with --freezed), and --mirror "
         "where left and right do not matter"
     )

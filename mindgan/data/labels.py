@@ -1,7 +1,7 @@
 """What the images of a set are conditioned on: classes or vectors, and why there are none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,16 +23,19 @@ class Labels:
     """Of the columns of one-hot rows; none for vectors."""
 
 
-def find_labels(images: ImageSet, *, cond: bool | None, say: Callable[[str], None]) -> Labels | None:
+def find_labels(
+    images: ImageSet, *, cond: bool | None, say: Callable[[str], None], rows: np.ndarray | None = None
+) -> Labels | None:
     """The labels of a set: those of a dataset.json or .labels file, else the classes by alphabetical order.
 
     Args:
         images: the set.
         cond: whether labels are wanted; None takes them where there are at least two classes.
         say: gets a warning where labels are of little use.
+        rows: which images are used of the set, whose classes are those of all: whole [N]; None for all.
 
     Returns:
-        None where labels are not wanted, or there is only one class.
+        Those of the images that are used; None where labels are not wanted, or there is only one class.
 
     Raises:
         UserError: labels are wanted and there are none, or every class has one image only.
@@ -49,6 +52,8 @@ def find_labels(images: ImageSet, *, cond: bool | None, say: Callable[[str], Non
         if cond:
             say(f"warning: {OPTION} is of no use: {images.option} {shown(images.source)} holds one class")
         return None
+    if rows is not None:
+        labels = replace(labels, values=labels.values[rows])
     _warn_of_single_images(images, labels, say)
     return labels
 

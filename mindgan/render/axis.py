@@ -46,6 +46,11 @@ class Axis:
         return "epoch" if self.is_epochs else "tick"
 
     @property
+    def first(self) -> int:
+        """The number of the first of these spans."""
+        return 0 if self.is_epochs else 1
+
+    @property
     def words(self) -> tuple[str, str]:
         """What stands before and after a number on the axis: ``Epoch 3`` or ``3 kimg``."""
         return ("Epoch ", "") if self.is_epochs else ("", " kimg")

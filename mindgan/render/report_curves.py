@@ -69,7 +69,7 @@ def time_chart(epoch_seconds: list[float], axis: Axis) -> Chart:
         y_limits=(0.0, 1.1 * float(y.max(initial=0)) or 1.0),
         names={"grey": "seconds"},
         lines=[Line(x, y, css="mean grey")],
-        rows=[(a, f"{axis.span.capitalize()} {int(a)}", [b]) for a, b in points],
+        rows=[(a, f"{axis.span.capitalize()} {int(a) + axis.first}", [b]) for a, b in points],
         decimals=1,
         unit=axis.span,
     )

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,8 @@ class RunDirectory:
     def remove_parts(self) -> None:
         """Removes what a killed run left half-written; only who holds the run's log may."""
         for folder in (self.root, self.images, self.checkpoints, self.model, self.sample_rows, self.data):
-            for part in folder.glob(f"{PART_PREFIX}*"):
-                with suppress(OSError):
-                    part.unlink()
+            _remove_all(folder.glob(f"{PART_PREFIX}*"))
+        _remove_all(self.validation.rglob(f"{PART_PREFIX}*"))
 
     def image(self, epoch: int) -> Path:
         """The samples drawn after `epoch`."""
@@ -204,3 +204,9 @@ def _remove_oldest(numbered: list[tuple[Any, Path]], keep: int) -> None:
     for _, path in numbered[: max(len(numbered) - keep, 0)]:
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def _remove_all(files: Iterable[Path]) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()

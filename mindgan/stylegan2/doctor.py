@@ -14,6 +14,7 @@ from mindgan.data.labelled import LabelledImages
 from mindgan.runtime import jsonl, randomness
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2.neighbours import Reals, area_means, spacing
+from mindgan.stylegan2.shape import num_layers
 
 Stats = Sequence[Mapping[str, Any]]
 Settings = Mapping[str, Any]
@@ -93,8 +94,8 @@ def _mean_spacing(means: np.ndarray, num: int, random: np.random.Generator) -> f
 def _nearest_ratio(fakes: np.ndarray, reals: Reals) -> float | None:
     """By its own real's neighbour, since some kinds of images lie closer together than others."""
     rows, distances = reals.nearest(fakes)
-    _, among_reals = reals.nearest(reals.pixels(rows), without=rows)
-    says = among_reals > 0  # not where the training images have two of one
+    among_reals = reals.spacing(rows)
+    says = among_reals > 0  # not where all training images are one
     return float(np.median(distances[says] / among_reals[says])) if says.any() else None
 
 
@@ -113,7 +114,7 @@ def diagnose(stats: Stats, settings: Settings) -> dict[str, str]:
     if broken := _not_finite(stats, settings):
         return {"not finite": broken}  # of which the rest follows
     found = {
-        "p": _of_p(stats, settings),
+        **_of_p(stats, settings),
         "discriminator": _of_discriminator(stats, settings),
         "collapse": _of_variety(stats, settings),
         "memorising": _of_neighbours(stats, settings),
@@ -132,21 +133,22 @@ def _not_finite(stats: Stats, settings: Settings) -> str | None:
     )
 
 
-def _of_p(stats: Stats, settings: Settings) -> str | None:
+def _of_p(stats: Stats, settings: Settings) -> dict[str, str | None]:
+    """One of three by a name each: who was told that p climbs is told that it leaks, and that it is above 1."""
     p = _last(stats, P, 1)
     if not p or settings.get("aug") == "noaug":
-        return None
+        return {}
     if p[0] > CERTAIN_P:
-        return (
-            f"p is {p[0]:.2f}, above 1: all images are augmented, and still the discriminator knows the reals. "
-            + _in_new_run([*_against_overfitting(settings), *_ceiling(settings)])
-        )
+        what = f"p is {p[0]:.2f}, above 1: all images are augmented, and still the discriminator knows the reals. "
+        return {"p above 1": what + _in_new_run([*_against_overfitting(settings), *_ceiling(settings)])}
     if p[0] > LEAKING_P + TINY:
-        return (
+        what = (
             f"p is {p[0]:.2f}, above {LEAKING_P}, where augmentations leak: look for fakes that are rotated or of "
-            "false colours. " + _in_new_run([*_ceiling(settings), *_guards(settings), *_against_overfitting(settings)])
+            "false colours. "
         )
-    return _of_climb(stats, settings, p[0]) if settings.get("aug") == "ada" else None
+        helps = [*_ceiling(settings), *_guards(settings), *_against_overfitting(settings)]
+        return {"p leaks": what + _in_new_run(helps)}
+    return {"p climbs": _of_climb(stats, settings, p[0]) if settings.get("aug") == "ada" else None}
 
 
 def _of_climb(stats: Stats, settings: Settings, p: float) -> str | None:
@@ -233,7 +235,14 @@ def _against_overfitting(settings: Settings) -> list[str]:
 def _transfer(settings: Settings) -> list[str]:
     if settings.get("freezed"):
         return []
-    return ["--freezed 10" if settings.get("resume") else "a network trained on other images (--resume, --freezed 10)"]
+    freezed = f"--freezed {_layers_to_freeze(settings)}"
+    return [freezed if settings.get("resume") else f"a network trained on other images (--resume, {freezed})"]
+
+
+def _layers_to_freeze(settings: Settings) -> int:
+    """What the field takes at 256 px and above, and of smaller discriminators half."""
+    height, width = (settings.get(f"image_{side}") or settings.get("resolution") or 0 for side in ("height", "width"))
+    return min(10, (num_layers(height, width, settings.get("architecture", "")) + 1) // 2)
 
 
 def _larger_gamma(settings: Settings) -> list[str]:

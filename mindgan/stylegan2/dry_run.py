@@ -47,6 +47,8 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     source = resume.read(config.resume) if config.resume and not run.states() else None
+    if config.freezed and not config.resume:
+        console.say(f"warning: {resume.WITHOUT_RESUME}")
     with scratch_folder() as folder:
         data = prepare.load(config, RunDirectory(folder), found, say=console.say)
         state = make_state(config, data.num_classes)
@@ -82,7 +84,7 @@ def _networks(state: TrainState, data: LabelledImages) -> list[str]:
     mapping, synthesis = (_size(cell, is_trained=True) for cell in (generator.mapping, generator.synthesis))
     labels = f", labels of {data.num_classes} numbers" if data.num_classes else ""
     return [
-        f"images: {len(data)}{labels}",
+        f"images: {len(data.images)}{', each mirrored too' * data.mirrored}{labels}",
         f"parameters of G: {mapping + synthesis:,} (mapping {mapping:,}, synthesis {synthesis:,})",
         f"parameters of D: {_size(discriminator):,}" + (f", of which {frozen:,} are frozen" if frozen else ""),
     ]
@@ -94,21 +96,23 @@ def _size(cell: nn.Cell, *, is_trained: bool = False) -> int:
 
 
 def _costs(config: StyleGanConfig, state: TrainState, data: LabelledImages) -> list[str]:
-    if config.aug == "ada":
-        state.cells["ada"].p.set_data(Tensor(AUGMENTED, ms.float32))
     step = Iteration(state, data, config)
-    first = _seconds(step, 0, config)  # has every phase in it
+    firsts = [_seconds(step, 0, config)]  # has every phase in it
+    if config.aug == "ada":  # which begins without augmentation: both are compiled and stay in memory
+        state.cells["ada"].p.set_data(Tensor(AUGMENTED, ms.float32))
+        firsts.append(_seconds(step, 0, config))
     kinds = kinds_of_steps(config)
     times = {kind: _seconds(step, index, config) for kind, (index, _) in kinds.items()}
     cycle = sum(num for _, num in kinds.values())
     seconds = sum(times[kind] * num for kind, (_, num) in kinds.items()) / cycle
-    compiling = max(first - times[True, True] if (True, True) in times else first - max(times.values()), 0.0)
+    usual = times.get((True, True), max(times.values()))
+    compiling = [max(first - usual, 0.0) for first in firsts]
     total = seconds * make_schedule(config).total_steps
-    again = ", and as long again when p leaves 0" if config.aug == "ada" else ""
+    again = f", and {compiling[1]:.0f} s when p leaves 0" if config.aug == "ada" else ""
     return [
         f"time: {seconds:.3f} s a step of {config.batch_size} images, {seconds / config.batch_size * 1000:.1f} s a "
         f"kimg; {config.total_kimg:g} kimg take about {duration_text(total)}, without samples and Data/",
-        f"compiling: about {compiling:.0f} s before the first step{again}",
+        f"compiling: about {compiling[0]:.0f} s before the first step{again}",
         f"memory: {_memory():.1f} GB at its peak",
     ]
 

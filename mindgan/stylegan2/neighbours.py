@@ -16,6 +16,8 @@ MAX_REALS = 4096  # compared with; a network that sees more images than these do
 FINE_SIDE = 64
 _SHIFT_SHARE = 14  # of a side: how far images are shifted, at most
 _CANDIDATES = 16  # reals that are near at some shifts and are compared at all
+# Twins in a set: of photographs, emoji and digits the nearest other image is not that much nearer than the second.
+MAX_TWINS, TWIN_SHARE = 7, 0.25
 _MOST_SHIFTED = 64  # images that are shifted at once
 _CHUNK_BYTES = 32 << 20  # of pixels, as float32 at once
 
@@ -85,34 +87,47 @@ class Reals:
         """Reals by their numbers: whole [N] to uint8 [N, C, H, W]."""
         return self.data.pixels(self.rows[numbers])
 
-    def nearest(self, images: np.ndarray, *, without: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest real of each image, which may be shifted or mirrored.
-
-        Args:
-            images: uint8 [N, C, H, W].
-            without: one of the reals for each, which does not count: whole [N]; None for none.
+    def nearest(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest real of each image, uint8 [N, C, H, W], which may be shifted or mirrored.
 
         Returns:
             Its number, whole [N], and how far the middle is, the root of the sum of squares: float [N].
         """
+        numbers, distances = self._near(images, None)
+        places = distances.argmin(1)[:, None]
+        return np.take_along_axis(numbers, places, 1)[:, 0], np.take_along_axis(distances, places, 1)[:, 0]
+
+    def spacing(self, numbers: np.ndarray) -> np.ndarray:
+        """How far the nearest other real is from each of these, whole [N]: float [N].
+
+        Twins do not count: up to seven others that are several times nearer than the next, such as images that the set
+        holds twice, mirrored, shifted or packed anew.
+        """
+        _, distances = self._near(self.pixels(numbers), numbers)
+        distances = np.sort(distances, axis=1)
+        before, after = distances[:, :MAX_TWINS], distances[:, 1 : MAX_TWINS + 1]
+        gaps = before[:, : after.shape[1]] < TWIN_SHARE * after
+        num_twins = np.where(gaps.any(1), gaps.shape[1] - gaps[:, ::-1].argmax(1), 0)
+        return distances[np.arange(len(distances)), num_twins]
+
+    def _near(self, images: np.ndarray, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and distances of reals near each image, whole and float [N, candidates], without one for each."""
         size = min(self.chunk, _MOST_SHIFTED)
         chunks = [slice(at, at + size) for at in range(0, len(images), size)]
-        found = [self._nearest(images[chunk], None if without is None else without[chunk]) for chunk in chunks]
+        found = [self._near_some(images[chunk], None if without is None else without[chunk]) for chunk in chunks]
         numbers, distances = zip(*found, strict=True)
         return np.concatenate(numbers), np.concatenate(distances)
 
-    def _nearest(self, images: np.ndarray, without: np.ndarray | None) -> tuple[list[int], list[float]]:
+    def _near_some(self, images: np.ndarray, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         both = np.concatenate((images, images[:, :, :, ::-1]))
         candidates = self._candidates(self.shifts.middles(both, self.shifts.some), without)
         middles = self.shifts.middles(both, self.shifts.all)
-        numbers, distances = [], []
+        distances = np.empty(candidates.shape)
         for image, among in enumerate(candidates):
             shifted = middles[:, image :: len(images)].reshape(-1, middles.shape[2])
-            squared = _squared(shifted, self.middles[among])
-            shift, place = np.unravel_index(squared.argmin(), squared.shape)
-            numbers.append(int(among[place]))
-            distances.append(float(np.linalg.norm(shifted[shift] - self.middles[numbers[-1]])))  # exactly 0 of a copy
-        return numbers, distances
+            best = shifted[_squared(shifted, self.middles[among]).argmin(0)]
+            distances[image] = np.linalg.norm(best - self.middles[among], axis=1)  # exactly 0 of a copy
+        return candidates, distances
 
     def _candidates(self, middles: np.ndarray, without: np.ndarray | None) -> np.ndarray:
         """The reals that are near each image at some shift: middles [S, 2 N, D] to whole [N, candidates]."""

@@ -62,6 +62,11 @@ def auto_batch_size(resolution: int) -> int:
     return max(min(BATCH_PER_DEVICE_PX // resolution, 32), 1)
 
 
+def _group_size(num: int) -> int:
+    """Images compared with one another: 4, as published, or what divides the batch; of 1 nothing could be compared."""
+    return next((size for size in (4, 3, 2) if num % size == 0), num)
+
+
 def auto_numbers(resolution: int, batch_size: int, part_size: int, *, resumes: bool) -> dict[str, int | float]:
     """What `auto` gives the settings that were left open, by their names.
 
@@ -74,7 +79,7 @@ def auto_numbers(resolution: int, batch_size: int, part_size: int, *, resumes: b
     batch_size = batch_size or auto_batch_size(resolution)
     return {
         "batch_size": batch_size,
-        "mbstd_group": next(size for size in (4, 3, 2, 1) if (part_size or batch_size) % size == 0),
+        "mbstd_group": _group_size(part_size or batch_size),
         "channel_base": 32768 if resolution >= 512 else 16384,
         "lr": 0.002 if resolution >= 1024 else 0.0025,
         "gamma": 0.0002 * resolution**2 / batch_size,

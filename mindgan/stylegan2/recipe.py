@@ -52,7 +52,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     started = _start(config, run, found, console)
-    run.create()  # only now: whatever is wrong with the data or --resume leaves nothing behind
+    run.create()  # only now: whatever is wrong with labels, numbers of images or --resume leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
     if run.states():  # before validation replaces the images of a run of something else
@@ -94,7 +94,9 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
     source = resume.read(config.resume) if config.resume else None
     num_classes, names = prepare.classes(config, run, found)
     state = make_state(config, num_classes)
-    if source is not None:
+    if source is None:
+        console.say(f"warning: {resume.WITHOUT_RESUME}")
+    else:
         resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
     return state
 
@@ -122,8 +124,11 @@ def _train(
     examined: dict[str, float] = {}
     snaps, has_fractions = due_ticks(config.snap, schedule.epochs), names_have_fractions(run, config.snap, schedule)
 
+    def kimg_of(state: TrainState) -> float:
+        return state.nimg / KIMG if has_fractions else state.nimg // KIMG
+
     def snap(state: TrainState) -> None:
-        kimg = state.nimg / KIMG if has_fractions else state.nimg // KIMG
+        kimg = kimg_of(state)
         examined.update(examine_images(pictures.fakes(kimg), data, config.seed))
         save_snapshot(run, config, state, data, kimg)
 
@@ -136,7 +141,10 @@ def _train(
         after_snaps(Doctor(run, config.settings(), console.say, ticks=snaps)),  # made after Ticks has dropped lines
         SaveState(run),
     ]
-    return train_loop(state, Iteration(state, data, config), schedule, hooks)
+    is_complete = train_loop(state, Iteration(state, data, config), schedule, hooks)
+    if is_complete and not run.snapshot(kimg_of(state)).exists():  # it was to be longer when its state was saved
+        snap(state)
+    return is_complete
 
 
 def names_have_fractions(run: RunDirectory, snap: int, schedule: Schedule) -> bool:

@@ -16,6 +16,8 @@ from mindgan.stylegan2.state import NETWORKS
 from mindgan.training.state import TrainState
 
 OPTION = "--resume"
+FREEZED = "--freezed is for layers that are taken over"
+WITHOUT_RESUME = f"no --resume, and {FREEZED}: here they stay as they were drawn"
 
 
 def without_itself(config: StyleGanConfig, run: RunDirectory, say: Callable[[str], None]) -> StyleGanConfig:
@@ -82,6 +84,9 @@ def start_from(
     kept = f", {len(left)} begin anew" if left else ""
     passed_over = f", {len(unused)} of its own have no place here" if unused else ""
     say(f"starting from {saved.path}: {len(found) - len(left)} tensors{kept}{passed_over}")
+    frozen = {parameter.name for parameter in state.cells["D"].get_parameters() if not parameter.requires_grad}
+    if drawn := sorted(frozen.intersection(parameter for parameter, _ in left)):
+        say(f"warning: {len(drawn)} of them are frozen as they were drawn, such as {drawn[0]}: {FREEZED}")
     before, num = saved.about, state.cells["G"].shape.num_classes
     if before.class_names != class_names and before.shape.num_classes and num:
         theirs, ours = classes_text(before.class_names, before.shape.num_classes), classes_text(class_names, num)

@@ -14,6 +14,13 @@ def num_halvings(height: int, width: int) -> int:
     return num
 
 
+def num_layers(height: int, width: int, architecture: str) -> int:
+    """Layers of the discriminator before its last block, which --freezed counts from the image on."""
+    num = num_halvings(height, width)
+    from_rgb = num if architecture == "skip" else min(num, 1)
+    return from_rgb + num * (3 if architecture == "resnet" else 2)
+
+
 @dataclass(frozen=True)
 class Shape:
     """What images and networks look like.

@@ -135,7 +135,8 @@ class SaveState(Hook):
         self._saved = time.monotonic()
 
     def on_step(self, step: Step, state: TrainState) -> None:
-        if time.monotonic() - self._saved > self.seconds:
+        # At the end of an epoch only after all that belongs to it, which nobody would make again.
+        if not step.is_last and time.monotonic() - self._saved > self.seconds:
             self._save(state)
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:

@@ -52,6 +52,7 @@ class Step:
         index: of the step in its epoch, counted from 0.
         losses: by name.
         seconds: what the step took.
+        is_last: whether its epoch ends with it: `Hook.on_epoch_end` follows.
     """
 
     nimg: int
@@ -59,6 +60,7 @@ class Step:
     index: int
     losses: Losses
     seconds: float
+    is_last: bool
 
 
 class Hook:
@@ -119,10 +121,11 @@ def _steps(
         start = time.perf_counter()
         losses = step(state.nimg)
         state.nimg += schedule.batch_size
-        done = Step(state.nimg, epoch, within // schedule.batch_size, losses, time.perf_counter() - start)
+        is_last = state.nimg % schedule.nimg_per_epoch == 0 or state.nimg >= schedule.total_nimg
+        done = Step(state.nimg, epoch, within // schedule.batch_size, losses, time.perf_counter() - start, is_last)
         for hook in hooks:
             hook.on_step(done, state)
-        if state.nimg % schedule.nimg_per_epoch == 0 or state.nimg >= schedule.total_nimg:
+        if is_last:
             seconds = time.perf_counter() - epoch_start
             for hook in hooks:
                 hook.on_epoch_end(epoch, seconds, state)

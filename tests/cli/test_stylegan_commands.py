@@ -1,5 +1,6 @@
 """The commands of StyleGAN2 in this process: what they take, write and say."""
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -184,6 +185,14 @@ def test_the_family_of_everything(trained, exported, tmp_path):
     (tmp_path / "x.mindir").write_text("text")
     for path in (tmp_path, tmp_path / "Generator0.ckpt", tmp_path / "x.mindir", tmp_path / "no.mindir"):
         assert family_of(path) == "mlp_gan"
+
+
+def test_a_run_without_a_snapshot_yet_is_of_its_family(tmp_path, capsys):
+    about = {"family": "stylegan2", "data": "x", "device": "CPU", "nimg_per_epoch": 8}
+    (tmp_path / "config.json").write_text(json.dumps({"settings": {}, "run": about, "versions": {}}))
+    assert family_of(tmp_path) == "stylegan2"
+    message = "holds no model/network-snapshot-*.ckpt"
+    assert message in failing(generate(tmp_path, tmp_path / "out", "--seeds", "1"), capsys)
 
 
 def generate(source, out, *arguments):

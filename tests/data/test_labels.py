@@ -245,3 +245,17 @@ def test_one_hot() -> None:
 
 def test_an_empty_set_has_no_labels() -> None:
     assert find_labels(ImageSet("--data_url", Path("x"), ()), cond=True, say=print) is None
+
+
+def test_classes_of_a_subset_are_those_of_all_and_what_is_left_of_them_is_told(tmp_path: Path) -> None:
+    write(tmp_path, {**some(3, folder="a/"), **some(3, first=9, folder="b/"), **some(3, first=20, folder="c/")})
+    said: list[str] = []
+    images = list_labelled(tmp_path, say=lambda line: None)
+    labels = find_labels(images, cond=None, say=said.append, rows=np.array([0, 2, 5]))
+    assert labels is not None
+    assert labels.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(labels.values, np.eye(3)[[0, 0, 1]])
+    assert [line.split(": ", 2)[2] for line in said] == [
+        "only one image of b, which will be copied, not learned; add images",
+        "no images of the classes c, which cannot be learned",
+    ]

@@ -40,12 +40,17 @@ def test_what_a_kill_left_is_removed(tmp_path):
     run.checkpoints.mkdir()
     part = run.checkpoints / ".mindgan-part-77-Generator3.ckpt"
     part.touch()
+    deep = run.validation / "source" / "Data" / "a" / ".mindgan-part-77-1.png"
+    deep.parent.mkdir(parents=True)
+    for path in (deep, deep.with_name("1.png"), run.validation / ".mindgan-part-77-images.npy"):
+        path.touch()
     theirs = tmp_path / ".my.partial"
     theirs.touch()
     run.images.mkdir()
     run.image(3).touch()
     run.remove_parts()
     assert not part.exists()
+    assert [path.name for path in run.validation.rglob("*") if path.is_file()] == ["1.png"]
     assert theirs.exists()
     assert run.sample_images() == [(3, run.image(3))]
 

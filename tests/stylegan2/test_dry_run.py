@@ -50,7 +50,7 @@ class Clock:
 
 
 def test_costs_are_those_of_a_cycle(monkeypatch):
-    """Steps that take 1 s, with Greg 3 s, with Dreg too 7 s; compiling 40 s at first."""
+    """Steps that take 1 s, with Greg 3 s, with Dreg too 7 s; compiling 40 s at first, with augmentation 50 s."""
     clock, seen = Clock(), []
 
     class Iteration:
@@ -59,18 +59,19 @@ def test_costs_are_those_of_a_cycle(monkeypatch):
 
         def __call__(self, nimg):
             index = nimg // 8
-            clock.now += 1 + 2 * (index % 4 == 0) + 4 * (index % 16 == 0) + 40 * (not seen)
+            clock.now += 1 + 2 * (index % 4 == 0) + 4 * (index % 16 == 0)
+            clock.now += {0: 40, 1: 50}.get(len(seen), 0)
             seen.append((index, self.ada.probability))
 
     monkeypatch.setattr(module, "Iteration", Iteration)
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(module, "_memory", lambda: 1.25)
     lines = module._costs(StyleGanConfig(total_kimg=16).resolved(), SimpleNamespace(cells={"ada": Ada()}), None)
-    assert seen == [(index, pytest.approx(0.2)) for index in (0, 0, 1, 4)]
+    assert seen == [(0, 0), *((index, pytest.approx(0.2)) for index in (0, 0, 1, 4))]
     seconds = (12 * 1 + 3 * 3 + 7) / 16
     assert lines[0].startswith(f"time: {seconds:.3f} s a step of 8 images, {seconds * 125:.1f} s a kimg; 16 kimg take")
     assert "58 min" in lines[0]  # 2,000 steps
-    assert lines[1] == "compiling: about 40 s before the first step, and as long again when p leaves 0"
+    assert lines[1] == "compiling: about 40 s before the first step, and 50 s when p leaves 0"
     assert lines[2] == "memory: 1.2 GB at its peak"
 
 

@@ -9,7 +9,7 @@ from mindspore import Tensor, nn
 
 from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.stylegan2.networks import Discriminator, Generator, MinibatchStd, for_all_layers
-from mindgan.stylegan2.shape import Shape
+from mindgan.stylegan2.shape import Shape, num_layers
 
 random = np.random.default_rng(5)
 SMALL = {"z_dim": 6, "w_dim": 5, "map_depth": 2, "channel_base": 32, "channel_max": 6}
@@ -185,3 +185,10 @@ def test_the_label_decides_the_score():
     expected = (recorder.outputs[0] * labels).sum(1) / np.sqrt(6)
     np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
     assert np.ptp(scores) > 0.1 * np.abs(scores).max()
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "skip", "orig"])
+@pytest.mark.parametrize("size", [(8, 8), (16, 24), (4, 64), (32, 32)])
+def test_the_number_of_layers_is_that_of_the_discriminator(size, architecture):
+    discriminator = Discriminator(Shape(*size, channel_base=64, channel_max=2), architecture=architecture)
+    assert num_layers(*size, architecture) == sum(len(block.layers()) for block in discriminator.blocks)

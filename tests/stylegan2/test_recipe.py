@@ -8,7 +8,7 @@ from stylegan2_small import Training
 
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2 import recipe
+from mindgan.stylegan2 import checkpoints, recipe
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.doctor import Doctor
 from mindgan.stylegan2.hooks import due_ticks
@@ -87,3 +87,15 @@ def test_the_doctor_of_a_run_that_goes_on_knows_what_was_told(snap, told, tmp_pa
         recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 5), console)
     (doctor,) = (hook.act for hook in hooks if isinstance(getattr(hook, "act", None), Doctor))
     assert doctor.told == told
+
+
+def test_a_run_that_is_to_end_where_its_state_is_gets_a_snapshot(tmp_path, monkeypatch):
+    run, training = RunDirectory(tmp_path), Training(snap=5)
+    training.state.nimg = 16
+    with Console() as console:
+        assert recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 2), console)
+        assert [path.name for _, path in run.snapshots()] == ["network-snapshot-000000.016.ckpt"]
+        assert checkpoints.read(run.snapshot(0.016)).about.nimg == 16
+        assert run.fakes(0.016).is_file()
+        monkeypatch.setattr(recipe, "save_snapshot", lambda *_: pytest.fail("it is there already"))
+        assert recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 2), console)

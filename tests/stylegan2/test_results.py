@@ -200,6 +200,7 @@ def test_settings_asked_and_resolved_and_facts(tmp_path: Path):
     assert "data digits images 1497 classes nought, one" in text
     assert "brought to size" not in text
     assert 'class="warnings"' not in page(tmp_path)
+    assert ("Tick 6" in text, "Tick 0" in text) == (True, False)
     assert "training time 12.0 s time for a kimg 3.8 s" in text  # 6 ticks of 2 s, 3.12 kimg
 
 

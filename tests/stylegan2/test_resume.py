@@ -210,3 +210,17 @@ def test_more_frozen_layers_than_there_are_leave_nothing_behind(tmp_path):
     with Console() as console, pytest.raises(UserError, match=r"--freezed 99: the discriminator has \d+ layers"):
         recipe.train(settings(tmp_path, "", freezed=99), console)
     assert [path.name for path in tmp_path.iterdir()] == ["my images"]
+
+
+def test_layers_that_are_frozen_as_they_were_drawn_are_told(path, tmp_path, monkeypatch, capsys):
+    _, _, said = started(path, small_config(freezed=2), 2)
+    assert len(said) == 1
+    _, _, said = started(path, small_config(resolution=16, freezed=2), 2, partial=True)
+    assert said[1].startswith("warning: ")
+    assert "of them are frozen as they were drawn, such as D.b16.conv0.bias: --freezed is for layers that" in said[1]
+    monkeypatch.setattr(recipe, "_train", stopped)
+    monkeypatch.setattr(dry_run, "_costs", lambda *_: [])
+    for command in (dry_run.dry_run, recipe.train):
+        with Console() as console:
+            command(settings(tmp_path, "", freezed=1), console)
+        assert "warning: no --resume, and --freezed is for layers that are taken over" in capsys.readouterr().out

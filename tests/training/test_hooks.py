@@ -125,7 +125,18 @@ def test_the_state_is_saved_at_the_end_of_epochs_and_when_time_has_passed(run, m
     assert saved == [12, 24]
     saved.clear()
     train(SimpleNamespace(nimg=0), step, SCHEDULE, [SaveState(run, seconds=-1.0)])
-    assert sorted(set(saved)) == [4, 8, 12, 16, 20, 24]
+    assert saved == [4, 8, 12, 16, 20, 24]
+
+
+def test_what_belongs_to_an_epoch_is_made_before_its_state(run, monkeypatch):
+    done = []
+    monkeypatch.setattr(checkpoint, "save_state", lambda run, state: done.append(f"state {state.nimg}"))
+    sample = AfterEpoch(lambda epoch: done.append(f"sample {epoch}"))
+    train(SimpleNamespace(nimg=8), step, SCHEDULE, [sample, SaveState(run)])
+    assert done == ["sample 0", "state 12", "sample 1", "state 24"]
+    done.clear()
+    train(SimpleNamespace(nimg=8), step, SCHEDULE, [sample, SaveState(run, seconds=-1.0)])
+    assert done == ["sample 0", "state 12", "state 16", "state 20", "sample 1", "state 24"]
 
 
 def test_the_clock_of_saving_begins_with_the_training(run, monkeypatch):
