@@ -13,7 +13,7 @@ def family_of(source: Path) -> Family:
     """The family of a run's folder, a .ckpt or a .mindir file; ``mlp_gan`` where nothing tells another.
 
     Raises:
-        UserError: a .ckpt is missing or damaged.
+        UserError: a .ckpt or .mindir is missing or damaged.
     """
     if source.is_dir():
         told = _of_run(source)
@@ -43,8 +43,10 @@ def _of_run(root: Path) -> str | None:
 
 def _of_mindir(path: Path) -> str | None:
     from mindgan.export import mindir_about
+    from mindgan.training.checkpoint import require_file
 
+    require_file(path)
     try:
         return mindir_about(path).get("family")
-    except Exception:  # what is no MindIR file makes protobuf raise its own kind; whoever loads it tells
-        return None
+    except Exception as error:  # what is no MindIR file makes protobuf raise its own kind
+        raise UserError(f"{path} is no whole MindIR file; export it again") from error

@@ -10,7 +10,7 @@ import tyro
 from mindgan.cli.families import family_of
 from mindgan.runtime.device import DeviceOptions
 from mindgan.runtime.errors import MAX_SEED, UserError, require_at_least
-from mindgan.runtime.files import user_path
+from mindgan.runtime.files import require_writable, user_path
 from mindgan.stylegan2.limits import require_trunc
 
 DESCRIPTION = (
@@ -62,6 +62,8 @@ class Options(DeviceOptions):
             require_at_least(0, trunc_cutoff=self.trunc_cutoff)
         if self.seeds is not None:
             parse_seeds(self.seeds)
+            if (self.num, self.seed) != (Options.num, Options.seed):
+                raise UserError(f"--seeds {self.seeds} names every image's; leave --num and --seed out, or --seeds")
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -91,8 +93,9 @@ def run(options: Options) -> int:
     family = family_of(source)
     if family == "cyclegan":
         raise UserError(f"--source {source} is of CycleGAN, which draws from images; use mindgan translate")
-    draw = _images_of_seeds if family == "stylegan2" else _digits
-    print("\n".join(str(path) for path in draw(options, user_path("--out", options.out))))
+    draw, out = _images_of_seeds if family == "stylegan2" else _digits, user_path("--out", options.out)
+    require_writable("--out", out)  # before a minute goes into drawing
+    print("\n".join(str(path) for path in draw(options, out)))
     return 0
 
 
@@ -107,6 +110,11 @@ def _images_of_seeds(options: Options, out: Path) -> list[Path]:
     from mindgan.stylegan2.generate import generate
 
     _refuse(options, "walk_frames", family="the MLP GAN")
+    if options.seed + options.num - 1 > MAX_SEED or options.num >= MAX_SEEDS:
+        raise UserError(
+            f"--num {options.num} from --seed {options.seed} on is out of range; use up to {MAX_SEEDS} images, and "
+            f"seeds up to {MAX_SEED}"
+        )
     seeds = f"{options.seed}-{options.seed + options.num - 1}" if options.seeds is None else options.seeds
     return generate(
         options.source,

@@ -209,7 +209,7 @@ def one_line(box: str, arguments: list[str]) -> str:
     text = _plainly(" ".join(sections[0]).rstrip("."))
     for section in sections[1:]:
         if section and section[0].startswith("Perhaps you meant"):
-            nearest = [word for row in section for word in row.split()[:1] if word.startswith("--")]
+            nearest = [word for row in section for word in row.split()[:1] if re.fullmatch(r"--[\w-]+", word)]
             text += f"; did you mean {' or '.join(dict.fromkeys(nearest))}?"
         elif section and section[0].startswith("Available subcommands"):
             commands = " ".join(section).split(": ")[1]

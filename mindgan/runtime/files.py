@@ -34,6 +34,15 @@ def user_path(option: str, text: str) -> Path:
         raise UserError(f"{option} {text}: there is no such user; write the folder out") from error
 
 
+def require_writable(option: str, folder: Path) -> None:
+    """Makes nothing, and raises UserError where the folder that an option names could not be made or written."""
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise UserError(f"{option} {folder} cannot be written: {there} is no folder; name another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {folder} cannot be written: permission denied; name another folder")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes `data` to `path`; whoever reads `path` sees the old file or the new one, never a part.
 

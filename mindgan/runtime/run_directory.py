@@ -1,6 +1,5 @@
 """The folder of a run: every output's name is here and nowhere else."""
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import PART_PREFIX, user_path
+from mindgan.runtime.files import PART_PREFIX, require_writable, user_path
 
 
 class RunDirectory:
@@ -74,11 +73,7 @@ class RunDirectory:
 
     def check(self) -> None:
         """Makes nothing, and raises UserError where the folder could not be made or written."""
-        there = next(folder for folder in (self.root, *self.root.absolute().parents) if os.path.lexists(folder))
-        if not there.is_dir():
-            raise UserError(f"--train_url {self.root} cannot be written: {there} is no folder; name another")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise UserError(f"--train_url {self.root} cannot be written: permission denied; name another folder")
+        require_writable("--train_url", self.root)
 
     def create(self) -> None:
         """Makes the folder.

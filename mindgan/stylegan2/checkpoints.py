@@ -5,8 +5,10 @@ them: ``G_ema.synthesis.b8.conv0.weight`` is OIHW.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from mindspore import nn
@@ -14,7 +16,7 @@ from mindspore import nn
 from mindgan.layers.torch_layout import load_torch, to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2.networks import Generator
+from mindgan.stylegan2.networks import Architecture, Generator
 from mindgan.stylegan2.shape import Shape
 from mindgan.training import checkpoint
 
@@ -96,21 +98,40 @@ def read(path: Path) -> Saved:
         if texts["family"] != FAMILY:
             raise KeyError("family")
         about = parse_about(json.loads(texts["about"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is no checkpoint of StyleGAN2; name one of a run's model/") from error
     return Saved(path, arrays, about)
 
 
-def parse_about(values: dict) -> About:
-    """Raises ValueError, KeyError or TypeError where the values are none."""
-    shape = Shape(**values.pop("shape"))
-    numbers = [getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"]
-    if not all(type(number) is int and 0 <= number <= 1 << 20 for number in numbers):
-        raise ValueError(values)
-    names = tuple(map(str, values.pop("class_names")))
-    if min(shape.height, shape.width, shape.image_channels) < 1 or len(names) not in (0, shape.num_classes):
-        raise ValueError(names)
-    return About(shape, names, **values)
+def parse_about(values: object) -> About:
+    """What a file tells of its networks.
+
+    Raises:
+        ValueError, KeyError, TypeError: it tells something else.
+    """
+    if not isinstance(values, dict):
+        raise TypeError(values)
+    rest = dict(values)
+    shape, names = Shape(**rest.pop("shape")), tuple(map(str, rest.pop("class_names")))
+    about = About(shape, names, **rest)
+    _require_whole({field.name: getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"})
+    _require_whole({"nimg": about.nimg, "mbstd_group": about.mbstd_group})
+    numbers = (about.p, *(() if shape.conv_clamp is None else (shape.conv_clamp,)))
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        raise ValueError(numbers)
+    least = (shape.height, shape.width, shape.image_channels, shape.z_dim, shape.w_dim, shape.map_depth)
+    if min(*least, about.mbstd_group, *map(shape.channels, shape.levels)) < 1:
+        raise ValueError(shape)
+    if len(names) not in (0, shape.num_classes) or about.architecture not in get_args(Architecture):
+        raise ValueError(about)
+    return about
+
+
+def _require_whole(numbers: dict[str, object]) -> None:
+    most = {"nimg": 1 << 53}
+    for name, number in numbers.items():
+        if type(number) is not int or not 0 <= number <= most.get(name, 1 << 20):
+            raise ValueError(f"{name} {number}")
 
 
 def classes_text(names: tuple[str, ...], num: int) -> str:

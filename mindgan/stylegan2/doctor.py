@@ -265,18 +265,15 @@ def _guards(settings: Settings) -> list[str]:
 class Doctor:
     """Tells, whenever it is asked, the findings that were not there the last time."""
 
-    def __init__(self, run: RunDirectory, settings: Settings, say: Callable[[str], None], *, ticks: Sequence[int] = ()):
+    def __init__(self, run: RunDirectory, settings: Settings, say: Callable[[str], None]):
         """
         Args:
-            run: whose stats.jsonl is read. What it holds already is of a process before this one.
+            run: whose stats.jsonl is read. What it holds already is of a process before this one, which told it.
             settings: the resolved ones.
             say: gets a line for each.
-            ticks: after which it is asked, counted from 1; so it knows what that process told last.
         """
         self.run, self.settings, self.say = run, settings, say
-        stats = jsonl.read_stats(run.stats)
-        asked = [place for place, line in enumerate(stats) if line["epoch"] + 1 in ticks]
-        self.told = set(diagnose(stats[: asked[-1] + 1], settings)) if asked else set()
+        self.told = set(diagnose(jsonl.read_stats(run.stats), settings))
 
     def __call__(self, state: object) -> None:
         """After the line of a tick was written."""

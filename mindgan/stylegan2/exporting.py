@@ -10,12 +10,13 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from mindgan.export import COMPARED_BATCHES, Calls, Shape, export_network, mindir_about
+from mindgan.export import COMPARED_BATCHES, Calls, Shape, export_network, mindir_about, mindir_input_shapes
 from mindgan.runtime import device, randomness
 from mindgan.runtime.errors import UserError
 from mindgan.stylegan2.checkpoints import FAMILY, About, Saved, parse_about
 from mindgan.stylegan2.networks import Generator
 from mindgan.stylegan2.sample import TruncatedStyles
+from mindgan.stylegan2.shape import Shape as NetworkShape
 
 COMPARED_PSI = 0.7
 PARTS = ("generator", "mapping", "synthesis")
@@ -89,7 +90,7 @@ def export_parts(saved: Saved, out: Path, *, say: Callable[[str], None] = print)
 
 
 def read_about(path: Path) -> About:
-    """What a MindIR file of a generator tells of it.
+    """What a MindIR file of a generator tells of it, which its inputs agree with.
 
     Raises:
         UserError: it is no such file.
@@ -100,9 +101,18 @@ def read_about(path: Path) -> About:
     try:
         if texts["family"] != FAMILY:
             raise KeyError("family")
-        return parse_about(json.loads(texts["about"]))
-    except (KeyError, ValueError, TypeError) as error:
+        about = parse_about(json.loads(texts["about"]))
+        if [shape[-1:] for shape in mindir_input_shapes(path)] != [shape[-1:] for shape in _inputs_of(about.shape)]:
+            raise ValueError(about)
+        return about
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is no MindIR file of StyleGAN2; export it with mindgan export") from error
+
+
+def _inputs_of(shape: NetworkShape) -> tuple[Shape, ...]:
+    """Of z, c where there are labels, and psi."""
+    labels = ((None, shape.num_classes),) if shape.num_classes else ()
+    return ((None, shape.z_dim), *labels, ())
 
 
 def _about_of(path: Path) -> dict[str, str]:
@@ -123,14 +133,12 @@ def _parts_of(generator: Generator, about: About) -> dict[str, tuple[nn.Cell, tu
     labels = {num: np.resize(np.eye(shape.num_classes, dtype=np.float32), (num, shape.num_classes)) for num in latents}
     psi = np.array(COMPARED_PSI, np.float32)
     whole, mapping = Whole(generator), TruncatedStyles(generator)
-    shapes: tuple[Shape, ...]
     if shape.num_classes:
-        shapes = ((None, shape.z_dim), (None, shape.num_classes), ())
         calls: Calls = {f"batch{num}": (z, labels[num], psi) for num, z in latents.items()}
     else:
         whole, mapping = WithoutLabels(whole), WithoutLabels(mapping)
-        shapes = ((None, shape.z_dim), ())
         calls = {f"batch{num}": (z, psi) for num, z in latents.items()}
+    shapes = _inputs_of(shape)
     last = COMPARED_BATCHES[-1]  # the whole has told of other numbers of images
     of_synthesis: Calls = {f"batch{last}": (draw.standard_normal((last, shape.num_ws, shape.w_dim), dtype=np.float32),)}
     return {

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def draw_data(
     """
     names = network.about.class_names
     images = _wanted(run, network.about, config)
-    _begin(run, _mark(network, config, labels))
+    _begin(run, _mark(network, config, labels), console.say)
     console.say(f"drawing {len(images)} images into {run.data}")
     size = draw_batch_size(config)
     batches = [images[start : start + size] for start in range(0, len(images), size)]
@@ -134,14 +134,17 @@ def _mark(network: Network, config: StyleGanConfig, labels: np.ndarray | None) -
     }
 
 
-def _begin(run: RunDirectory, mark: dict[str, object]) -> None:
+def _begin(run: RunDirectory, mark: dict[str, object], say: Callable[[str], None]) -> None:
     """Removes the images there are unless they are of the same mark."""
     try:
         same = json.loads(run.data_of.read_bytes()) == mark
     except (OSError, ValueError):
         same = False
     if not same:
-        for path in run.all_generated():
+        others = run.all_generated()
+        if others:
+            say(f"{len(others)} images of {run.data} are replaced: they are of another network, seed, trunc or number")
+        for path in others:
             path.unlink()
         run.manifest.unlink(missing_ok=True)
         files.write_json(run.data_of, mark)

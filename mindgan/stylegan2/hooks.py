@@ -129,7 +129,7 @@ class Ticks(Hook):
 class AfterTicks(Hook):
     """A function of the state after every so many ticks and after the last."""
 
-    def __init__(self, act: Callable[[TrainState], object], *, every: int, ticks: int):
+    def __init__(self, act: Callable[[TrainState], object], *, every: int = 1, ticks: int):
         self.act, self.due = act, frozenset(due_ticks(every, ticks))
 
     def on_epoch_end(self, epoch: int, seconds: float, state: TrainState) -> None:

@@ -34,6 +34,7 @@ def find(config: StyleGanConfig, run: RunDirectory, *, say: Say) -> ImageSet | N
         UserError: they cannot be read, are fewer than a batch, or the run's files would come among them.
     """
     if config.data_url is None:
+        _require_digits_settings(config)
         say(f"no --data_url: drawing {SOURCE_NAME}")
         return None
     images = list_labelled(config.data_url, cond=config.cond, say=say)
@@ -143,11 +144,7 @@ def digits(config: StyleGanConfig) -> LabelledImages:
     Raises:
         UserError: the settings are not for them.
     """
-    if config.size != (SIDE_PX, SIDE_PX) or config.image_channel != 1:
-        raise UserError(
-            f"without --data_url there are {SOURCE_NAME}, of --resolution {SIDE_PX} and --image_channel 1; "
-            "name your images with --data_url or leave these two out"
-        )
+    _require_digits_settings(config)
     found = embedded_digits()
     margin = (SIDE_PX - found.images.shape[2]) // 2
     images = np.pad(found.images, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
@@ -156,6 +153,14 @@ def digits(config: StyleGanConfig) -> LabelledImages:
     has_labels = config.cond is not False
     data = LabelledImages(images, labels if has_labels else None, names if has_labels else (), files, FitCounts())
     return data.subset(config.subset, config.seed) if config.subset else data
+
+
+def _require_digits_settings(config: StyleGanConfig) -> None:
+    if config.size != (SIDE_PX, SIDE_PX) or config.image_channel != 1:
+        raise UserError(
+            f"without --data_url there are {SOURCE_NAME}, of --resolution {SIDE_PX} and --image_channel 1; "
+            "name your images with --data_url or leave these two out"
+        )
 
 
 def identity(data: LabelledImages) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _train(
         pictures.begin()
 
     examined: dict[str, float] = {}
-    snaps, has_fractions = due_ticks(config.snap, schedule.epochs), names_have_fractions(run, config.snap, schedule)
+    has_fractions = names_have_fractions(run, config.snap, schedule)
 
     def kimg_of(state: TrainState) -> float:
         return state.nimg / KIMG if has_fractions else state.nimg // KIMG
@@ -138,7 +138,7 @@ def _train(
     hooks: list[Hook] = [
         after_snaps(snap),  # before the tick's line, which tells what was examined
         Ticks(run, console, schedule, start_nimg=state.nimg, examined=examined),
-        after_snaps(Doctor(run, config.settings(), console.say, ticks=snaps)),  # made after Ticks has dropped lines
+        AfterTicks(Doctor(run, config.settings(), console.say), ticks=schedule.epochs),  # after Ticks has dropped lines
         SaveState(run),
     ]
     is_complete = train_loop(state, Iteration(state, data, config), schedule, hooks)

@@ -13,12 +13,14 @@ from mindgan.render.gif import save_progress
 from mindgan.render.report import duration_text, save_report
 from mindgan.render.series import Group
 from mindgan.runtime import jsonl
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import doctor
 from mindgan.training.run_config import epoch_seconds, read_run
 
 MIN_GIF_WIDTH, MAX_GIF_WIDTH = 480, 800  # screen pixels; smaller grids are enlarged, larger ones reduced
 REAL_FAKE = ("green", "purple")  # blue and orange are G's and D's
+NUMBERS = ("gamma", "lr", "ada_kimg", "total_kimg", "target", "p_max", "resolution", "image_height", "image_width")
 LOSSES = Group(  # where D cannot tell: log 2 of each of its terms
     "Losses",
     doctor.LOSSES,
@@ -78,6 +80,9 @@ def render(root: str | Path) -> list[Path]:
     """
     run, config, stats = read_run(root)
     settings = config["run"].get("resolved", config["settings"])
+    for name in NUMBERS:
+        if not isinstance(settings.get(name), int | float | None):
+            raise UserError(f"{run.config} is damaged: {name} is no number; remove it and run the training again")
     groups, found = panels(stats, settings), doctor.findings(stats, settings)
     save_loss_curve(run.loss, stats, groups=groups, nimg_per_epoch=None, warnings=found)
     written = [run.loss]

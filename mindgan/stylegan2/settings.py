@@ -112,19 +112,19 @@ class Settings(DeviceOptions):
 
     gamma: float | None = None
     """Weight of R1, the most important setting: larger is smoother, with less variety. Try a half, twice, 4 times; 0
-    leaves its phase out."""
+    leaves its phase out; None for what `auto` takes, as of the next ones: --dry_run tells."""
 
     lr: float | None = None
-    """Learning rate of both networks' Adam."""
+    """Learning rate of both networks' Adam; None for `auto`'s."""
 
     ema_kimg: float | None = None
-    """Half-life of the average of the generator's weights, in thousands of images."""
+    """Half-life of the average of the generator's weights, in thousands of images; None for `auto`'s."""
 
     ema_rampup: float | None = None
-    """The half-life is at most so much of the images seen so far; 0 for no such limit."""
+    """The half-life is at most so much of the images seen so far; 0 for no such limit, None for `auto`'s."""
 
     mbstd_group: int | None = None
-    """Images that the discriminator compares with one another."""
+    """Images that the discriminator compares with one another; None for `auto`'s."""
 
     z_dim: int = 512
     """Length of the latents."""
@@ -133,10 +133,10 @@ class Settings(DeviceOptions):
     """Length of the styles."""
 
     map_depth: int | None = None
-    """Layers of the mapping network."""
+    """Layers of the mapping network; None for `auto`'s."""
 
     channel_base: int | None = None
-    """Channels of a layer times its resolution, at most."""
+    """Channels of a layer times its resolution, at most; None for `auto`'s."""
 
     channel_max: int = 512
     """Channels of a layer, at most."""

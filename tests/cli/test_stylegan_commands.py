@@ -81,6 +81,7 @@ WRONG = {
     "--batch 3 --batch_gpu 2": "does not divide into parts of --batch_gpu 2; use a multiple of 2",
     "--batch_gpu 1": "leaves no image for the path-length phase",
     "--resolutoin 8": "did you mean --resolution",
+    "--data_ulr x": "did you mean --data-url?",
     "--mode pynative": "cannot train StyleGAN2",
     "--aug fixed": "add --p 0.2",
     "--predict": "add --resume",
@@ -92,9 +93,11 @@ def test_a_wrong_value_is_one_line_with_the_way_out(arguments, capsys):
     assert WRONG[arguments] in failing(main(["stylegan", "--data", "x", *arguments.split()]), capsys)
 
 
-def test_the_digits_have_one_size(capsys):
+def test_the_digits_have_one_size(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     said = failing(run_here("stylegan", "--cfg", "cpu-small", "--image_channel", "3"), capsys)
     assert "without --data_url there are the embedded digits, of --resolution 32 and --image_channel 1" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -182,8 +185,7 @@ def test_the_family_of_everything(trained, exported, tmp_path):
 
     assert {family_of(path) for path in (trained.root, trained.snapshot(12), exported)} == {"stylegan2"}
     checkpoint.save_network(tmp_path / "Generator0.ckpt", nn.Dense(2, 3))
-    (tmp_path / "x.mindir").write_text("text")
-    for path in (tmp_path, tmp_path / "Generator0.ckpt", tmp_path / "x.mindir", tmp_path / "no.mindir"):
+    for path in (tmp_path, tmp_path / "Generator0.ckpt"):
         assert family_of(path) == "mlp_gan"
 
 
@@ -219,6 +221,8 @@ def test_generate_by_seeds_of_a_class(trained, exported, tmp_path, capsys):
 
 
 def test_what_cannot_be_generated_is_told(trained, exported, tmp_path, capsys):
+    half = tmp_path / "half.mindir"
+    half.write_bytes(exported.read_bytes()[: exported.stat().st_size // 2])
     for source, arguments, message in (
         (trained.root, ["--class", "dog"], "--class dog is none of"),
         (trained.root, ["--walk-frames", "3"], "--walk_frames is of the MLP GAN"),
@@ -227,9 +231,19 @@ def test_what_cannot_be_generated_is_told(trained, exported, tmp_path, capsys):
         (trained.root, ["--trunc_cutoff", "-1"], "--trunc_cutoff"),
         (exported.with_stem("StyleGan_synthesis"), [], "holds the synthesis alone"),
         (tmp_path, ["--seeds", "1"], "--seeds is of StyleGAN2"),
+        (trained.root, ["--seeds", "1", "--seed", "3"], "leave --num and --seed out"),
+        (trained.root, ["--seed", str(2**32 - 3), "--num", "4"], "--num 4 from --seed 4294967293 on is out of range"),
+        (half, ["--seeds", "1"], "half.mindir is no whole MindIR file; export it again"),
+        (tmp_path / "no.mindir", ["--seeds", "1"], "no.mindir does not exist"),
     ):
         assert message in failing(generate(source, tmp_path / "out", *arguments), capsys)
         assert not (tmp_path / "out").exists()
+
+
+def test_a_place_for_images_is_looked_at_first(trained, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    said = failing(generate(trained.root, tmp_path / "file" / "out", "--seeds", "1"), capsys)
+    assert f"--out {tmp_path}/file/out cannot be written: {tmp_path}/file is no folder; name another" in said
 
 
 def test_seeds_as_they_are_written():

@@ -10,6 +10,7 @@ from mindgan.layers.torch_layout import to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.stylegan2 import checkpoints
 from mindgan.stylegan2.checkpoints import About
+from mindgan.stylegan2.shape import Shape
 from mindgan.stylegan2.state import NETWORKS, make_state
 from mindgan.training import checkpoint
 
@@ -80,6 +81,32 @@ WRONG_ABOUT = [
     '{"shape": {"height": 8, "width": 8}, "class_names": [], "other": 1}',
     '{"shape": {"height": 8, "width": 8, "num_classes": 2}, "class_names": ["a"]}',
 ]
+
+
+RIGHT = {"shape": {"height": 8, "width": 8}, "class_names": []}
+WRONG_ABOUT += ["3", "null", "[" * 100_000]
+WRONG_ABOUT += [
+    json.dumps({**RIGHT, **changes})
+    for changes in (
+        {"nimg": "x"},
+        {"nimg": -1},
+        {"nimg": 1.5},
+        {"p": "x"},
+        {"p": float("nan")},
+        {"mbstd_group": 0},
+        {"architecture": "deep"},
+        {"architecture": ["resnet"]},
+        {"shape": {**RIGHT["shape"], "channel_base": 1}},
+        {"shape": {**RIGHT["shape"], "z_dim": 0}},
+        {"shape": {**RIGHT["shape"], "map_depth": 0}},
+        {"shape": {**RIGHT["shape"], "conv_clamp": "x"}},
+        {"shape": 8},
+    )
+]
+
+
+def test_what_is_right_of_it_is_read():
+    assert checkpoints.parse_about(RIGHT) == About(Shape(8, 8))
 
 
 @pytest.mark.parametrize("text", WRONG_ABOUT)

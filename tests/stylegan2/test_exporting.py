@@ -169,3 +169,16 @@ def test_a_file_that_tells_nonsense_is_told(tmp_path):
             export_network(Doubled(), tmp_path / "x.mindir", ((None, 2),), calls, about=about, say=lambda line: None)
         with pytest.raises(UserError, match="is no MindIR file of StyleGAN2"):
             exporting.read_about(tmp_path / "x.mindir")
+
+
+def test_a_file_that_tells_of_other_inputs_is_told(exported, tmp_path):
+    num_classes, generator, paths = exported
+    model = export._model(paths[0])
+    about = json.loads(model.user_info["about"])
+    assert exporting.read_about(paths[0]).shape == generator.shape
+    for changes in ({"z_dim": 6}, {"num_classes": num_classes + 1}):
+        other = {**about, "shape": {**about["shape"], **changes}, "class_names": []}
+        model.user_info["about"] = json.dumps(other)
+        (tmp_path / "x.mindir").write_bytes(model.SerializeToString())
+        with pytest.raises(UserError, match=r"x\.mindir is no MindIR file of StyleGAN2; export it"):
+            exporting.read_about(tmp_path / "x.mindir")

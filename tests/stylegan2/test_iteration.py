@@ -11,7 +11,9 @@ from stylegan2_small import Training, recorded_inputs, small_config, small_data
 from mindgan.data.batches import batch_indices, normalise
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import phases as phases_module
+from mindgan.stylegan2.augment import FLIPS, ROTATIONS
 from mindgan.stylegan2.iteration import Iteration, mixed_layers
+from mindgan.stylegan2.objectives import Regularisation
 from mindgan.training.checkpoint import read_state, save_state
 
 PARTS = {"batch_gpu": 2, "G_interval": 3, "D_interval": 4}
@@ -146,6 +148,11 @@ def test_draws_depend_on_seed_images_seen_and_purpose_alone():
     latents = [part[0] for phase in ("Gmain", "Greg", "Dmain") for part in one[phase, 8]]
     rows = np.concatenate(latents)
     assert len(np.unique(rows, axis=0)) == len(rows)  # every phase and every part has its own
+    for place in (0, 1):  # what the augmentation is, and its noise
+        drawn = [part[at + place] for phase, at in (("Gmain", 4), ("Dmain", 6), ("Dreg", 2)) for part in one[phase, 8]]
+        rows = np.concatenate([array.reshape(len(array), -1) for array in drawn])
+        assert len(rows) == 4 + 8 + 4
+        assert len(np.unique(rows, axis=0)) == len(rows)  # and every image, real or fake
 
 
 def test_shapes_of_what_is_drawn():
@@ -246,6 +253,36 @@ def test_p_changes_every_fourth_iteration():
         training.iteration(nimg)
         ps.append(training.iteration.probability)
     np.testing.assert_allclose(ps, np.repeat([0, 0.1, 0.2, 0.3], [3, 4, 4, 1]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, 0.0), ({"target": 0.4}, 0.3), ({"target": 0.4, "p_max": 0.25}, 0.25), ({"target": 0.5}, 0.0)],
+)
+def test_p_has_the_target_and_the_ceiling_that_were_asked_for(changes, expected):
+    """Of signs whose mean is 0.5: 0.6, as published, is above it."""
+    training = Training(**ADAPTIVE, **changes)
+    signs = np.array([1, 1, 1, -1], np.float32)
+    training.iteration.run = lambda name, inputs: training.state.cells["ada"].see(signs) or {}
+    training.iteration.follow = lambda beta: None
+    for nimg in range(0, 48, 4):
+        training.iteration(nimg)
+    assert training.iteration.probability == pytest.approx(expected, abs=1e-6)
+
+
+def test_settings_of_the_regularisation_come_where_they_belong():
+    config = small_config(gamma=7.0, pl_weight=0.5, G_interval=3, D_interval=5)
+    assert phases_module.regularisation(config) == Regularisation(
+        r1_gamma=7.0, pl_weight=0.5, pl_decay=0.01, G_interval=3, D_interval=5
+    )
+
+
+@pytest.mark.parametrize(("guard", "left_out"), [("no_rotate", ROTATIONS), ("no_flip", FLIPS)])
+def test_guards_leave_out_what_they_are_named_after(guard, left_out):
+    everything = phases_module.make_augment(small_config(aug="ada"))
+    guarded = phases_module.make_augment(small_config(aug="ada", **{guard: True}))
+    assert everything.multipliers.keys() - guarded.multipliers.keys() == set(left_out)
+    assert (everything.channels, everything.height, everything.width) == (3, 8, 8)
 
 
 @pytest.mark.usefixtures("pynative")

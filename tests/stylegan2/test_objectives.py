@@ -11,6 +11,7 @@ from mindgan.stylegan2.networks import Generator
 from mindgan.stylegan2.objectives import (
     DiscriminatorMain,
     DiscriminatorRegularisation,
+    GeneratorRegularisation,
     Regularisation,
     Styles,
 )
@@ -116,6 +117,21 @@ def test_r1_is_of_the_images_before_augmentation():
     np.testing.assert_allclose(reports.asnumpy(), [scores, penalties, 1.5 * penalties], rtol=1e-4)
     assert float(total.asnumpy()) == pytest.approx(5 * 1.5 * penalties.mean(), rel=1e-4)
     assert float(of_a.asnumpy()) == pytest.approx(5 * 1.5 * (2 * d * gradients).sum() / 2, rel=1e-4)
+
+
+@pytest.mark.usefixtures("pynative")
+def test_path_lengths_count_as_often_as_they_are_left_out(generator):
+    """Greg's loss and its reports by hand, from the lengths that the mean tells."""
+    options, pl_mean = Regularisation(pl_weight=3.0, pl_decay=0.25, G_interval=5), ms.Parameter(0.5, name="pl_mean")
+    loss = GeneratorRegularisation(generator, Styles(generator, mixes=False), options, pl_mean)
+    noise = random.standard_normal((1, generator.shape.num_noise))
+    inputs = (random.standard_normal((1, 6)), [[0, 1]], np.zeros(4), noise, random.standard_normal((1, 3, 8, 8)))
+    total, reports, _, mean = (each.asnumpy() for each in loss(*map(tensor, inputs)))
+    length = 0.5 + (mean - 0.5) / 0.25
+    penalty = (length - mean) ** 2
+    np.testing.assert_allclose(reports, [[penalty], [3 * penalty]], rtol=1e-4)
+    assert float(total) == pytest.approx(5 * 3 * penalty, rel=1e-4)
+    assert length > 0.001
 
 
 @pytest.mark.usefixtures("pynative")

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from image_files import some, write
+from image_files import encoded, some, write
 
 from mindgan.data import labelled
 from mindgan.runtime.run_directory import RunDirectory
@@ -67,3 +67,16 @@ def test_reals_of_every_class():
     assert len(grid) == 10 * config.grid
     of_images = {image.tobytes(): label.argmax() for image, label in zip(data.images, data.labels, strict=True)}
     assert [of_images[image.tobytes()] for image in grid] == [row for row in range(10) for _ in range(config.grid)]
+
+
+@pytest.mark.parametrize("resize_filter", ["box", "lanczos"])
+def test_images_are_reduced_as_was_asked_for(resize_filter, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), np.uint8)
+    url = write(tmp_path / "images", {f"{index}.png": encoded(image) for index, image in enumerate(noise)})
+    config = StyleGanConfig(resolution=8, batch_size=2, data_url=str(url), resize_filter=resize_filter).resolved()
+    run = RunDirectory(tmp_path / "run")
+    run.create()
+    data = prepare.load(config, run, prepare.find(config, run, say=print), say=print)
+    means = noise.reshape(2, 8, 3, 8, 3, 3).mean((2, 4)).transpose(0, 3, 1, 2)  # what box is
+    difference = np.abs(data.images - means).mean()
+    assert difference < 1 if resize_filter == "box" else difference > 3

@@ -68,8 +68,8 @@ def test_a_run_stays_with_fractions(tmp_path):
     assert names_have_fractions(run, config.snap, make_schedule(config))
 
 
-@pytest.mark.parametrize(("snap", "told"), [(1, {"not finite"}), (2, {"not finite"}), (3, set())])
-def test_the_doctor_of_a_run_that_goes_on_knows_what_was_told(snap, told, tmp_path, monkeypatch):
+@pytest.mark.parametrize("snap", [1, 3])
+def test_the_doctor_is_asked_after_every_tick_and_knows_what_was_told(snap, tmp_path, monkeypatch):
     """Of ticks of 8 images, two are over, and the losses are lost since the second."""
     run, training, hooks = RunDirectory(tmp_path), Training(snap=snap), []
     losses = [("Loss/G/loss", value) for value in (1.0, math.nan, math.nan)]
@@ -86,7 +86,9 @@ def test_the_doctor_of_a_run_that_goes_on_knows_what_was_told(snap, told, tmp_pa
     with Console() as console:
         recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 5), console)
     (doctor,) = (hook.act for hook in hooks if isinstance(getattr(hook, "act", None), Doctor))
-    assert doctor.told == told
+    assert doctor.told == {"not finite"}
+    (asked,) = (hook.due for hook in hooks if getattr(hook, "act", None) is doctor)
+    assert asked == {1, 2, 3, 4, 5}
 
 
 def test_a_run_that_is_to_end_where_its_state_is_gets_a_snapshot(tmp_path, monkeypatch):

@@ -261,6 +261,12 @@ def test_one_tick_without_samples(tmp_path: Path):
     assert "No samples were drawn" in shown(tmp_path)
 
 
+def spoil_settings(run: RunDirectory, **changes: object) -> None:
+    config = json.loads(run.config.read_text())
+    config["run"]["resolved"] |= changes
+    run.config.write_text(json.dumps(config))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -268,6 +274,8 @@ def test_one_tick_without_samples(tmp_path: Path):
         (lambda run: run.stats.write_text(""), "stats.jsonl holds no losses yet; train first"),
         (lambda run: run.stats.write_text("{}\n{}\n"), "line 1 is damaged; mend or remove that line"),
         (lambda run: run.config.unlink(), "is no run: it has no config.json"),
+        (lambda run: spoil_settings(run, gamma="x"), "config.json is damaged: gamma is no number"),
+        (lambda run: spoil_settings(run, total_kimg=[]), "config.json is damaged: total_kimg is no number"),
         (lambda run: run.fakes(3).write_text("x"), "fakes000003.png cannot be read as a picture; remove it"),
     ],
 )
