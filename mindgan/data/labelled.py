@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mindgan.data.batches import batch_indices
 from mindgan.data.dataset_json import check_conditions, has_dataset_json, with_dataset_json
 from mindgan.data.fitting import MODES, FitCounts, Fitted, Fitting
 from mindgan.data.image_set import ImageSet, shown
@@ -135,15 +134,6 @@ class LabelledImages:
         if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
             raise IndexError(f"there are images 0 to {len(self) - 1}")
         return indices % len(self.images)
-
-    def batch(self, seed: int, nimg: int, batch_size: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """The images at positions `nimg` to `nimg + batch_size` of a training, as `batch_indices` orders them.
-
-        Returns:
-            uint8 [batch_size, C, H, W] and float32 [batch_size, num_classes] or None.
-        """
-        indices = batch_indices(seed, nimg, batch_size, len(self))
-        return self.pixels(indices), self.labels_of(indices)
 
     def subset(self, num: int, seed: int) -> "LabelledImages":
         """`num` images chosen at random, copied to memory, in their old order; `counts` remain those of all.

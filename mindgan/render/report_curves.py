@@ -110,11 +110,17 @@ def value_text(value: float | None, places: int) -> str:
     return f"{value:.{places}f}" if math.isfinite(value) else "not finite"
 
 
+def _heading(group: Group, name: str) -> str:
+    """The unit and the label; the label alone where the unit has it, as one of several."""
+    label = group.label(name)
+    return label if label in group.unit.replace(",", "").split() else f"{group.unit} {label}"
+
+
 def _table(stats: list[dict[str, Any]], group: Group, places: int, axis: Axis) -> str:
     headings, lines = axis.table(stats, group.names)
     num = len(headings)
     first = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    names = "".join(f'<th scope="col">{escape(f"{group.unit} {group.label(name)}")}</th>' for name in group.names)
+    names = "".join(f'<th scope="col">{escape(_heading(group, name))}</th>' for name in group.names)
     rows = "".join(
         f"<tr>{''.join(f'<td>{cell}</td>' for cell in line[:num])}"
         f"{''.join(f'<td>{value_text(cell, places)}</td>' for cell in line[num:])}</tr>"

@@ -19,15 +19,6 @@ def read_stats(path: Path) -> list[dict]:
     return [{name: _mean(value) for name, value in line.items()} for line in _whole_lines(path, _is_stats)]
 
 
-def series_names(stats: list[dict]) -> list[str]:
-    """What was measured in the lines of stats.jsonl, in the order of first sight: neither `PLACE` nor learning rates.
-
-    A learning rate is called ``lr``, or ``lr_`` and more.
-    """
-    names = dict.fromkeys(name for line in stats for name in line)
-    return [name for name in names if name not in PLACE and name != "lr" and not name.startswith("lr_")]
-
-
 def read_timing(path: Path) -> list[dict]:
     """The lines of timing.jsonl; see `read_lines`."""
     return read_lines(path, ("nimg", "epoch", "seconds"))

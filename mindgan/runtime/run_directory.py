@@ -17,8 +17,9 @@ class RunDirectory:
 
         config.json          every setting, with versions, device and data
         log.txt              what the run told
-        stats.jsonl          the losses of every logged step: {nimg, epoch, step, loss_d, loss_g, lr}
-        timing.jsonl         {epoch, seconds} of every epoch; apart, so that stats.jsonl is reproducible
+        stats.jsonl          the losses of every logged step: {nimg, epoch, step, loss_d, loss_g, lr}; of StyleGAN2
+                             {num, mean, std} of a tick by the names that the field knows, times among them
+        timing.jsonl         {epoch, seconds} of every epoch or tick; apart, so that the losses are reproducible
         events/              TensorBoard
         images/test_3.png    samples after epoch 3 (counted from 0)
         checkpoints/         Generator3.ckpt, Discriminator3.ckpt and the state to resume from

@@ -20,7 +20,9 @@ class Ticks(Hook):
 
     A tick's seconds are those of its steps; maintenance is what lay between it and the tick before, or the start.
 
-    A restarted run first drops what was recorded after the state it starts from: those steps come again, equal.
+    A restarted run first drops what was recorded after the state it starts from: those steps come again, equal but for
+    the last digits of losses where a part of a batch is no multiple of 8: MindSpore's softplus then rounds otherwise by
+    how often it was called. What is trained on, its gradient, does not.
     """
 
     def __init__(

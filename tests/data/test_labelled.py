@@ -10,6 +10,7 @@ import pytest
 from image_files import encoded, pixels, raw_png, some, write, write_zip
 from record_files import image_example, write_records
 
+from mindgan.data.batches import batch_indices
 from mindgan.data.fitting import FitCounts
 from mindgan.data.labelled import (
     LabelledImages,
@@ -206,7 +207,8 @@ def test_a_mirrored_set_shares_its_pixels() -> None:
 
 def test_batches_show_every_image_and_its_mirror_once_an_epoch() -> None:
     mirrored = LabelledImages(PLANES, ONE_HOT, ("0", "1"), tuple("abcde"), FitCounts()).mirror()
-    seen = [mirrored.batch(7, nimg, 4) for nimg in range(0, 20, 4)]  # two epochs of ten
+    batches = [batch_indices(7, nimg, 4, len(mirrored)) for nimg in range(0, 20, 4)]  # two epochs of ten
+    seen = [(mirrored.pixels(indices), mirrored.labels_of(indices)) for indices in batches]
     images, labels = (np.concatenate(parts) for parts in zip(*seen, strict=True))
     every = [image.tobytes() for image in (*PLANES, *PLANES[:, :, :, ::-1])]
     for epoch in (slice(0, 10), slice(10, 20)):

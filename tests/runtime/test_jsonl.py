@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.jsonl import append_line, read_stats, series_names
+from mindgan.runtime.jsonl import append_line, read_stats
 
 PLACE = {"nimg": 64, "epoch": 0, "step": 1}
 
@@ -57,13 +57,3 @@ def test_a_damaged_line_is_named_and_a_torn_last_one_left_out(tmp_path: Path, da
     with pytest.raises(UserError, match=r"stats\.jsonl: line 2 is damaged"):
         read_stats(path)
     assert read_stats(write(path, PLACE, damaged)) == [PLACE]
-
-
-def test_series_in_the_order_of_first_sight_without_place_and_learning_rates():
-    stats = [
-        {"nimg": 1, "b": 1.0, "epoch": 0, "step": 0, "lr": 0.1},
-        {"nimg": 2, "epoch": 0, "step": 1, "a": 1.0, "b": 2.0, "lr_g": 0.1, "lr_d": 0.1},
-        {"nimg": 3, "epoch": 0, "step": 2, "lrelu": 1.0, "a": 2.0, "Loss/G/loss": math.nan},
-    ]
-    assert series_names(stats) == ["b", "a", "lrelu", "Loss/G/loss"]
-    assert series_names([]) == []
