@@ -149,9 +149,9 @@ def test_many_pixels_go_to_a_file(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "work").iterdir()] == ["images.npy"]
     np.testing.assert_array_equal(in_file.images, in_memory.images)
     assert (in_file.counts, in_file.digest) == (in_memory.counts, in_memory.digest)
-    batches = [data.mirror().batch(3, 8, 7) for data in (in_file, in_memory)]
-    np.testing.assert_array_equal(batches[0][0], batches[1][0])
-    assert type(batches[0][0]) is np.ndarray
+    batches = [data.mirror().pixels(np.array([9, 0, 3, 8])) for data in (in_file, in_memory)]
+    np.testing.assert_array_equal(*batches)
+    assert type(batches[0]) is np.ndarray
     at_the_limit = loaded(path, work_folder=tmp_path / "other", memory_bytes=5 * 3 * 8 * 8)
     assert not isinstance(at_the_limit.images, np.memmap)
     assert not (tmp_path / "other").exists()
