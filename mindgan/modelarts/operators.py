@@ -1,8 +1,6 @@
 """ModelArts' operators: a training, then new images of it with a manifest."""
 
 import hashlib
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from mindgan.data.image_set import ImageSet
 from mindgan.data.unpaired import ToTranslate, find_to_translate
 from mindgan.modelarts.manifest import sample, write_manifest
 from mindgan.render.grids import picture, save_jpeg
-from mindgan.runtime import device, files
+from mindgan.runtime import device
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 
@@ -94,7 +92,7 @@ def _translate_all(
     An image is labelled with the class `label` that it now is of or, where there is none, with its own.
     """
     size = _size(config, translator)
-    _begin(run, _mark(translator, images, size, config))
+    run.begin_data(_translations(run), _mark(translator, images, size, config), console.say)
     num_batches = -(-len(images) // config.batch_size)
     console.say(f"translating {len(images)} images at {size[0]}x{size[1]} px into {run.data}")
     console.start_bar(num_batches, 0)
@@ -136,18 +134,5 @@ def _mark(translator: Translator, images: ImageSet, size: tuple[int, int], confi
     }
 
 
-def _begin(run: RunDirectory, mark: dict[str, object]) -> None:
-    """Removes the translations there are unless they are of the same mark."""
-    try:
-        same = json.loads(run.data_of.read_bytes()) == mark
-    except (OSError, ValueError):
-        same = False
-    if not same:
-        for path in _translations(run):
-            path.unlink()
-        run.manifest.unlink(missing_ok=True)
-        files.write_json(run.data_of, mark)
-
-
-def _translations(run: RunDirectory) -> Iterator[Path]:
-    return run.data.glob("CYcleGan_*.jpg") if run.data.is_dir() else iter(())
+def _translations(run: RunDirectory) -> list[Path]:
+    return list(run.data.glob("CYcleGan_*.jpg")) if run.data.is_dir() else []

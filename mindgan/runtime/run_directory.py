@@ -1,13 +1,14 @@
 """The folder of a run: every output's name is here and nowhere else."""
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mindgan.runtime.errors import UserError
-from mindgan.runtime.files import PART_PREFIX, require_writable, user_path
+from mindgan.runtime.files import PART_PREFIX, require_writable, user_path, write_json
 
 
 class RunDirectory:
@@ -155,6 +156,32 @@ class RunDirectory:
     def all_generated(self) -> list[Path]:
         """The new images there are, of whatever suffix."""
         return list(self.data.glob("StyleGan_*.*")) if self.data.is_dir() else []
+
+    def begin_data(self, images: Sequence[Path], mark: dict[str, object], say: Callable[[str], None]) -> None:
+        """Removes the images that Data/ has, and their manifest, unless they are of the same mark.
+
+        Args:
+            images: those that the operator has drawn there.
+            mark: what they depend on, as JSON has it.
+            say: is told where there are others.
+
+        Raises:
+            UserError: the mark cannot be written.
+        """
+        try:
+            same = json.loads(self.data_of.read_bytes()) == mark
+        except (OSError, ValueError):
+            same = False
+        if same:
+            return
+        if images:
+            say(
+                f"replacing {len(images)} image{'s' * (len(images) > 1)} of {self.data}, which other settings or another network gave"
+            )
+        for path in images:
+            path.unlink()
+        self.manifest.unlink(missing_ok=True)
+        write_json(self.data_of, mark)
 
     def network(self, name: str, epoch: int) -> Path:
         """The checkpoint of one network, such as ``Generator``, after `epoch`."""

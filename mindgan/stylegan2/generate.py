@@ -1,17 +1,16 @@
 """New images as files: a class at a time into Data/, or of seeds, from a run, a checkpoint or a MindIR file."""
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mindgan.render.grids import image_grid, opaque, picture, save_jpeg, save_png
-from mindgan.runtime import files, randomness
+from mindgan.runtime import randomness
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
@@ -61,7 +60,7 @@ def draw_data(
     """
     names = network.about.class_names
     images = _wanted(run, network.about, config)
-    _begin(run, _mark(network, config, labels), console.say)
+    run.begin_data(run.all_generated(), _mark(network, config, labels), console.say)
     console.say(f"drawing {len(images)} images into {run.data}")
     size = draw_batch_size(config)
     batches = [images[start : start + size] for start in range(0, len(images), size)]
@@ -132,22 +131,6 @@ def _mark(network: Network, config: StyleGanConfig, labels: np.ndarray | None) -
         "labels": None if labels is None else hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest(),
         **{name: getattr(config, name) for name in ("generate_num", "image_format", "trunc", "seed")},
     }
-
-
-def _begin(run: RunDirectory, mark: dict[str, object], say: Callable[[str], None]) -> None:
-    """Removes the images there are unless they are of the same mark."""
-    try:
-        same = json.loads(run.data_of.read_bytes()) == mark
-    except (OSError, ValueError):
-        same = False
-    if not same:
-        others = run.all_generated()
-        if others:
-            say(f"{len(others)} images of {run.data} are replaced: they are of another network, seed, trunc or number")
-        for path in others:
-            path.unlink()
-        run.manifest.unlink(missing_ok=True)
-        files.write_json(run.data_of, mark)
 
 
 def generate(

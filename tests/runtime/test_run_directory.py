@@ -59,3 +59,19 @@ def test_a_file_in_its_place_is_told(tmp_path):
     (tmp_path / "result").write_text("")
     with pytest.raises(UserError, match=r"--train_url .*result cannot be written"):
         RunDirectory(tmp_path / "result").create()
+
+
+def test_images_of_the_same_mark_stay_and_others_are_replaced(tmp_path):
+    run, said = RunDirectory(tmp_path), []
+    run.begin_data([], {"seed": 1}, said.append)
+    run.data.mkdir()
+    for path in (image := run.data / "StyleGan_0.jpg", run.manifest):
+        path.touch()
+    run.begin_data(run.all_generated(), {"seed": 1}, said.append)
+    assert image.exists()
+    assert run.manifest.exists()
+    assert said == []
+    run.begin_data(run.all_generated(), {"seed": 2}, said.append)
+    assert not image.exists()
+    assert not run.manifest.exists()
+    assert said == [f"replacing 1 image of {run.data}, which other settings or another network gave"]
