@@ -175,9 +175,8 @@ class RunDirectory:
         if same:
             return
         if images:
-            say(
-                f"replacing {len(images)} image{'s' * (len(images) > 1)} of {self.data}, which other settings or another network gave"
-            )
+            plural = "s" * (len(images) > 1)
+            say(f"replacing {len(images)} image{plural} of {self.data}, from other settings or another network")
         for path in images:
             path.unlink()
         self.manifest.unlink(missing_ok=True)
