@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from mindgan.runtime.errors import UserError
 
@@ -16,18 +16,20 @@ def family_of(source: Path) -> Family:
         UserError: a .ckpt or .mindir is missing or damaged.
     """
     if source.is_dir():
-        told = _of_run(source)
-    elif source.suffix == ".mindir":
-        told = _of_mindir(source)
-    else:
-        from mindgan.training.checkpoint import read_network
+        return of_run(source) or "mlp_gan"
+    if source.suffix == ".mindir":
+        return _known(_of_mindir(source)) or "mlp_gan"
+    from mindgan.training.checkpoint import read_network
 
-        told = read_network(source)[1].get("family")
-    return told if told == "cyclegan" or told == "stylegan2" else "mlp_gan"  # type: ignore[return-value]
+    return _known(read_network(source)[1].get("family")) or "mlp_gan"
 
 
-def _of_run(root: Path) -> str | None:
-    """By its checkpoints: these are what commands take, and may be there without a config.json; else by that."""
+def _known(told: object) -> Family | None:
+    return next((family for family in get_args(Family) if family == told), None)
+
+
+def of_run(root: Path) -> Family | None:
+    """Of a run's folder: by its checkpoints, which are what commands take, or its config.json; None by neither."""
     from mindgan.runtime.run_directory import RunDirectory
     from mindgan.training.run_config import read_config
 
@@ -37,7 +39,7 @@ def _of_run(root: Path) -> str | None:
     if run.operator_models(".ckpt"):
         return "cyclegan"
     with suppress(UserError):  # it is missing or damaged
-        return read_config(run)["run"].get("family")
+        return _known(read_config(run)["run"].get("family", "mlp_gan"))
     return None
 
 

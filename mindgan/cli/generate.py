@@ -63,7 +63,7 @@ class Options(DeviceOptions):
         if self.seeds is not None:
             parse_seeds(self.seeds)
             if (self.num, self.seed) != (Options.num, Options.seed):
-                raise UserError(f"--seeds {self.seeds} names every image's; leave --num and --seed out, or --seeds")
+                raise UserError(f"--seeds {self.seeds} names the seed of every image; leave --num and --seed out")
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -110,7 +110,7 @@ def _images_of_seeds(options: Options, out: Path) -> list[Path]:
     from mindgan.stylegan2.generate import generate
 
     _refuse(options, "walk_frames", family="the MLP GAN")
-    if options.seed + options.num - 1 > MAX_SEED or options.num >= MAX_SEEDS:
+    if options.seed + options.num - 1 > MAX_SEED or options.num > MAX_SEEDS:
         raise UserError(
             f"--num {options.num} from --seed {options.seed} on is out of range; use up to {MAX_SEEDS} images, and "
             f"seeds up to {MAX_SEED}"

@@ -1,9 +1,8 @@
 """Which of the commands `mindgan metrics FAMILY` a source is measured with."""
 
 from itertools import zip_longest
-from pathlib import Path
 
-from mindgan.cli.families import Family, family_of
+from mindgan.cli.families import Family, family_of, of_run
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 
@@ -19,7 +18,7 @@ def word_of(arguments: list[str]) -> str:
         if option == "--source":
             source = value if equals else following
     path = user_path("--source", source) if source.strip() else None
-    family = _of_run(path) if path is not None and path.is_dir() else None
+    family = of_run(path) if path is not None and path.is_dir() else None
     return WORDS[family or "mlp_gan"]
 
 
@@ -28,23 +27,10 @@ def require_family(source: str, family: Family) -> None:
     path = user_path("--source", source)
     found: Family | None = None
     if path.is_dir():
-        found = _of_run(path)
+        found = of_run(path)
     elif path.suffix in (".ckpt", ".mindir"):
         found = family_of(path)
     if found is not None and found != family:
         raise UserError(
             f"--source {source} is no run of {NAMES[family]} but of {NAMES[found]}; use mindgan metrics {WORDS[found]}"
         )
-
-
-def _of_run(root: Path) -> Family | None:
-    """By its config.json or, where that does not tell, its checkpoints; None where neither does."""
-    from mindgan.runtime.run_directory import RunDirectory
-    from mindgan.training.run_config import read_config
-
-    try:
-        told = read_config(RunDirectory(root))["run"].get("family", "mlp_gan")
-    except UserError:
-        told = family_of(root)
-        return None if told == "mlp_gan" else told  # which it says too where nothing tells
-    return next((family for family in NAMES if family == told), None)

@@ -14,7 +14,7 @@ MAX_XML_BYTES = 1 << 20  # of one file of boxes: thousands of them
 # Why files are passed over.
 OTHER_KIND, DOUBLE = "of another kind", "listed twice"
 CONTRADICTED = "listed again with another label, which is not used"
-RECORDS = "TFRecords not named as .tfrecords"
+RECORDS = "TFRecords"
 PACKED, ALONE = "packed and not unpacked here", "XML without an image"
 
 SUFFIXES = (  # of files that mean to be images, also where they turn out not to be
@@ -45,7 +45,7 @@ def passed_over_for_kind(name: str) -> str:
     """Why a file that is no image is passed over."""
     if Path(name).suffix.lower() in ARCHIVES:
         return PACKED
-    return RECORDS if ".tfrecord" in name.lower() else OTHER_KIND
+    return RECORDS if ".tfrecord" in PurePosixPath(name).name.lower() else OTHER_KIND
 
 
 def is_xml_name(name: str) -> bool:

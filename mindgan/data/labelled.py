@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mindgan.data.dataset_json import check_conditions, has_dataset_json, with_dataset_json
 from mindgan.data.fitting import MODES, FitCounts, Fitted, Fitting
-from mindgan.data.image_set import ImageSet, shown
+from mindgan.data.image_set import RECORDS, ImageSet, shown
 from mindgan.data.image_source import list_images
 from mindgan.data.labels import find_labels
 from mindgan.data.tfrecord import find_tfrecords, list_tfrecords
@@ -47,6 +47,11 @@ def list_labelled(path: str | Path, *, option: str = OPTION, cond: bool | None =
     records = find_tfrecords(path, option=option)
     if records is None:
         images = _unwrapped(list_images(path, option=option))
+        if not images.items and any(other.finding == RECORDS for other in images.passed):
+            raise UserError(
+                f"{option} {shown(path)} holds TFRecords, but none right in it with a name as set-r08.tfrecords; "
+                "name their folder or file, or rename it"
+            )
     else:
         images = list_tfrecords(records, option=option, with_labels=cond is not False)
         if beside := _beside(records, user_path(option, str(path)), option):

@@ -32,10 +32,11 @@ def find_labels(
         images: the set.
         cond: whether labels are wanted; None takes them where there are at least two classes.
         say: gets a warning where labels are of little use.
-        rows: which images are used of the set, whose classes are those of all: whole [N]; None for all.
+        rows: which images are used of the set: whole [N]; None for all. Classes are those of all, also where fewer
+            have an image among these.
 
     Returns:
-        Those of the images that are used; None where labels are not wanted, or there is only one class.
+        Those of the images that are used; None where labels are not wanted, or there is only one class in all.
 
     Raises:
         UserError: labels are wanted and there are none, or every class has one image only.
@@ -52,9 +53,11 @@ def find_labels(
         if cond:
             say(f"warning: {OPTION} is of no use: {images.option} {shown(images.source)} holds one class")
         return None
+    named = f"{images.option} {shown(images.source)}"
+    _refuse_single_images(labels, named)
     if rows is not None:
-        labels = replace(labels, values=labels.values[rows])
-    _warn_of_single_images(images, labels, say)
+        labels, named = replace(labels, values=labels.values[rows]), f"{len(rows)} images of {named}"
+    _warn_of_few_images(labels, named, "add images" if rows is None else "use more of them (--subset)", say)
     return labels
 
 
@@ -106,15 +109,22 @@ def _refuse_or_warn(images: ImageSet, reason: str, cond: bool | None, say: Calla
         say(f"warning: {named}; the images are used without classes")
 
 
-def _warn_of_single_images(images: ImageSet, labels: Labels, say: Callable[[str], None]) -> None:
-    counts = labels.values.sum(axis=0) if labels.class_names else np.zeros(0)
-    single = tuple(name for name, count in zip(labels.class_names, counts, strict=True) if count == 1)
-    named = f"{images.option} {shown(images.source)}"
-    if single and counts.max() == 1:
+def _classes_with(labels: Labels, num: int) -> tuple[str, ...]:
+    """The classes that have so many images; none of vectors."""
+    counts = labels.values.sum(axis=0)
+    return tuple(name for name, count in zip(labels.class_names, counts, strict=False) if count == num)
+
+
+def _refuse_single_images(labels: Labels, named: str) -> None:
+    single = _classes_with(labels, 1)
+    if single and len(single) + len(_classes_with(labels, 0)) == len(labels.class_names):
         raise UserError(f"{named}: every class has only one image ({_listed(single)}); add some, or use {OPTION} False")
-    if single:
-        say(f"warning: {named}: only one image of {_listed(single)}, which will be copied, not learned; add images")
-    if empty := tuple(name for name, count in zip(labels.class_names, counts, strict=True) if count == 0):
+
+
+def _warn_of_few_images(labels: Labels, named: str, help_: str, say: Callable[[str], None]) -> None:
+    if single := _classes_with(labels, 1):
+        say(f"warning: {named}: only one image of {_listed(single)}, which will be copied, not learned; {help_}")
+    if empty := _classes_with(labels, 0):
         say(f"warning: {named}: no images of the classes {_listed(empty)}, which cannot be learned")
 
 

@@ -26,6 +26,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import user_path
 
 SUFFIXES = (".tfrecords", ".tfrecord")
+IN_FOLDERS = r"\.tfrecords$|-r\d\d\.tfrecord$"  # .tfrecord alone is what other programs call theirs
 HEAD = struct.Struct("<QI")  # length of the data and its checksum
 CHECKSUM = struct.Struct("<I")  # of the data, after them
 PNG_SIGNATURE, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", {1: 0, 3: 2, 4: 6}  # colour types by channels: PNG, 11.2.1
@@ -46,7 +47,7 @@ def find_tfrecords(path: str | Path, *, option: str) -> Path | None:
     if not os.path.isdir(root):
         return root if root.name.lower().endswith(SUFFIXES) and root.is_file() else None
     try:
-        found = [root / name for name in sorted(os.listdir(root)) if name.lower().endswith(SUFFIXES)]
+        found = [root / name for name in sorted(os.listdir(root)) if re.search(IN_FOLDERS, name.lower())]
         found = [file for file in found if file.is_file()]
     except OSError:  # whoever lists its images says so
         return None
@@ -154,7 +155,7 @@ def _pixels(data: bytes, length: int) -> np.ndarray:
     features = example_features(memoryview(data)[:length])
     shape, octets = features.get("shape"), features.get("data")
     if not isinstance(shape, list) or not isinstance(octets, memoryview):
-        raise Malformed("it has no shape and data, as StyleGAN2-ADA's dataset_tool writes them")
+        raise Malformed("it has not the shape and data that StyleGAN2-ADA's dataset_tool writes")
     if len(shape) != 3 or shape[0] not in PNG_COLOURS or min(shape) < 1:
         raise Malformed(f"its shape is {shape[:4]}, not channels (1, 3 or 4), height and width")
     channels, height, width = shape

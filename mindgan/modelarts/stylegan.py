@@ -63,7 +63,8 @@ def _vectors(network: Network, config: StyleGanConfig, console: Console) -> np.n
     length = network.about.shape.num_classes
     if config.data_url is None:
         raise UserError(f"{network.path} takes vectors of {length} numbers; add --data_url with images that have them")
-    labels = find_labels(list_labelled(config.data_url, cond=True, say=console.say), cond=True, say=console.say)
+    images = list_labelled(config.data_url, cond=True, say=console.say)
+    labels = find_labels(images, cond=True, say=lambda line: None)  # what there is to say is said below
     if labels is None or labels.values.shape[1] != length:
         raise UserError(
             f"{network.path} takes vectors of {length} numbers, and --data_url {config.data_url} has others; "

@@ -176,7 +176,7 @@ class RunDirectory:
             return
         if images:
             plural = "s" * (len(images) > 1)
-            say(f"replacing {len(images)} image{plural} of {self.data}, from other settings or another network")
+            say(f"replacing {len(images)} image{plural} of {self.data}, of other settings, images or another network")
         for path in images:
             path.unlink()
         self.manifest.unlink(missing_ok=True)

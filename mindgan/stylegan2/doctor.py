@@ -5,7 +5,7 @@ says nothing.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ LOSSES = ("Loss/G/loss", "Loss/D/loss")
 P, SIGNS = "Progress/augment", "Loss/signs/real"
 VARIANCE, SPACING, NEAREST = "Doctor/fake_variance_ratio", "Doctor/fake_spacing_ratio", "Doctor/nearest_ratio"
 
+P_STAGES = ("p climbs", "p leaks", "p above 1")
 LEAKING_P = 0.8  # below it augmentations hardly ever leak into what is drawn (Karras et al. 2020b, section 2.2)
 CERTAIN_P = 1.0  # each augmentation is done to every image then: there is nothing left to add
 CLIMBING_P = 0.5  # below it a climb is how p is found: a few thousand images settle there
@@ -140,15 +141,15 @@ def _of_p(stats: Stats, settings: Settings) -> dict[str, str | None]:
         return {}
     if p[0] > CERTAIN_P:
         what = f"p is {p[0]:.2f}, above 1: all images are augmented, and still the discriminator knows the reals. "
-        return {"p above 1": what + _in_new_run([*_against_overfitting(settings), *_ceiling(settings)])}
+        return {P_STAGES[2]: what + _in_new_run([*_against_overfitting(settings), *_ceiling(settings)])}
     if p[0] > LEAKING_P + TINY:
         what = (
             f"p is {p[0]:.2f}, above {LEAKING_P}, where augmentations leak: look for fakes that are rotated or of "
             "false colours. "
         )
         helps = [*_ceiling(settings), *_guards(settings), *_against_overfitting(settings)]
-        return {"p leaks": what + _in_new_run(helps)}
-    return {"p climbs": _of_climb(stats, settings, p[0]) if settings.get("aug") == "ada" else None}
+        return {P_STAGES[1]: what + _in_new_run(helps)}
+    return {P_STAGES[0]: _of_climb(stats, settings, p[0]) if settings.get("aug") == "ada" else None}
 
 
 def _of_climb(stats: Stats, settings: Settings, p: float) -> str | None:
@@ -263,7 +264,7 @@ def _guards(settings: Settings) -> list[str]:
 
 
 class Doctor:
-    """Tells, whenever it is asked, the findings that were not there the last time."""
+    """Tells, whenever it is asked, the findings that were not there the last times."""
 
     def __init__(self, run: RunDirectory, settings: Settings, say: Callable[[str], None]):
         """
@@ -273,7 +274,8 @@ class Doctor:
             say: gets a line for each.
         """
         self.run, self.settings, self.say = run, settings, say
-        self.told = set(diagnose(jsonl.read_stats(run.stats), settings))
+        self.told: dict[str, int] = {}
+        self._remember(diagnose(jsonl.read_stats(run.stats), settings))
 
     def __call__(self, state: object) -> None:
         """After the line of a tick was written."""
@@ -281,4 +283,14 @@ class Doctor:
         for name, sentences in found.items():
             if name not in self.told:
                 self.say(f"warning: {sentences}")
-        self.told = set(found)
+        self._remember(found)
+
+    def _remember(self, found: Iterable[str]) -> None:
+        """`told`: what need not be told again, and for how many ticks it was not found; after some it is forgotten.
+
+        Whoever knows that p is high knows the lower stages too.
+        """
+        stages = [stage for stage in P_STAGES if stage in found]
+        known = {*found, *P_STAGES[: P_STAGES.index(stages[-1]) + 1 if stages else 0]}
+        counted = {name: 0 if name in known else self.told[name] + 1 for name in {*self.told, *known}}
+        self.told = {name: num for name, num in counted.items() if num < MIN_TICKS}

@@ -19,7 +19,7 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare, resume
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.iteration import Iteration, phases_due
-from mindgan.stylegan2.recipe import about_run, make_schedule
+from mindgan.stylegan2.recipe import about_run, make_schedule, warnings_of
 from mindgan.stylegan2.state import make_state
 from mindgan.training import checkpoint
 from mindgan.training.state import TrainState
@@ -47,8 +47,8 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     source = resume.read(config.resume) if config.resume and not run.states() else None
-    if config.freezed and not config.resume:
-        console.say(f"warning: {resume.WITHOUT_RESUME}")
+    for warning in [] if run.states() else warnings_of(config):
+        console.say(warning)
     with scratch_folder() as folder:
         data = prepare.load(config, RunDirectory(folder), found, say=console.say)
         state = make_state(config, data.num_classes)

@@ -105,7 +105,7 @@ def read_about(path: Path) -> About:
         if [shape[-1:] for shape in mindir_input_shapes(path)] != [shape[-1:] for shape in _inputs_of(about.shape)]:
             raise ValueError(about)
         return about
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (LookupError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is no MindIR file of StyleGAN2; export it with mindgan export") from error
 
 

@@ -103,8 +103,6 @@ def _check_numbers(settings: Settings) -> None:
 def _check_augmentation(settings: Settings) -> None:
     if settings.aug == "fixed" and settings.p is None:
         raise UserError("--aug fixed needs the probability of augmentation; add --p 0.2")
-    if settings.aug == "noaug" and settings.augpipe != "bgc":
-        raise UserError(f"--augpipe {settings.augpipe} does nothing with --aug noaug; leave one of them out")
     if settings.aug != "fixed" and settings.p is not None:
         raise UserError(f"--p {settings.p} is of --aug fixed; add that or leave --p out")
     if settings.aug != "ada" and (settings.target is not None or settings.p_max is not None):

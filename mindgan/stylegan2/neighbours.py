@@ -105,9 +105,9 @@ class Reals:
         """
         _, distances = self._near(self.pixels(numbers), numbers)
         distances = np.sort(distances, axis=1)
-        before, after = distances[:, :MAX_TWINS], distances[:, 1 : MAX_TWINS + 1]
-        gaps = before[:, : after.shape[1]] < TWIN_SHARE * after
-        num_twins = np.where(gaps.any(1), gaps.shape[1] - gaps[:, ::-1].argmax(1), 0)
+        after = distances[:, 1 : MAX_TWINS + 1]
+        gaps = distances[:, : after.shape[1]] < TWIN_SHARE * after
+        num_twins = (gaps * np.arange(1, gaps.shape[1] + 1)).max(1, initial=0)  # those before the last gap
         return distances[np.arange(len(distances)), num_twins]
 
     def _near(self, images: np.ndarray, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

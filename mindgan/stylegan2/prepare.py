@@ -39,8 +39,9 @@ def find(config: StyleGanConfig, run: RunDirectory, *, say: Say) -> ImageSet | N
         return None
     images = list_labelled(config.data_url, cond=config.cond, say=say)
     require_set_apart(run, images, user_path(labelled.OPTION, config.data_url))
-    rows = subset_rows(len(images), config.subset, config.seed) if config.subset else None
-    find_labels(images, cond=config.cond, say=_silently, rows=rows)  # what is wrong is said before anything is written
+    if config.subset:
+        subset_rows(len(images), config.subset, config.seed)
+    find_labels(images, cond=config.cond, say=_silently)  # what is wrong with them is said before anything is written
     require_enough(config.subset or len(images), config.batch_size)
     return images
 

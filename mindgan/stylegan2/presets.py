@@ -64,7 +64,7 @@ def auto_batch_size(resolution: int) -> int:
 
 def _group_size(num: int) -> int:
     """Images compared with one another: 4, as published, or what divides the batch; of 1 nothing could be compared."""
-    return next((size for size in (4, 3, 2) if num % size == 0), num)
+    return next((size for size in (4, 3, 2, *range(5, num + 1)) if num % size == 0), 1)
 
 
 def auto_numbers(resolution: int, batch_size: int, part_size: int, *, resumes: bool) -> dict[str, int | float]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from mindgan.data.labelled import LabelledImages
 from mindgan.render.axis import KIMG
 from mindgan.render.grids import image_grid, opaque, save_png
 from mindgan.runtime import device
+from mindgan.runtime.errors import UserError
 from mindgan.runtime.files import scratch_folder
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
@@ -21,6 +23,7 @@ from mindgan.stylegan2.doctor import Doctor, examine_images
 from mindgan.stylegan2.hooks import AfterTicks, Ticks, due_ticks
 from mindgan.stylegan2.iteration import Iteration
 from mindgan.stylegan2.sample import Drawer, grid_latents, grid_rows
+from mindgan.stylegan2.settings import Settings
 from mindgan.stylegan2.state import NETWORKS, make_state
 from mindgan.training import checkpoint
 from mindgan.training.hooks import SaveState
@@ -52,6 +55,8 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     started = _start(config, run, found, console)
+    for warning in [] if run.states() else warnings_of(config):
+        console.say(warning)
     run.create()  # only now: whatever is wrong with labels, numbers of images or --resume leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
@@ -87,6 +92,16 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     return data
 
 
+def warnings_of(config: StyleGanConfig) -> list[str]:
+    """Settings that hardly anyone means."""
+    found = []
+    if config.freezed and not config.resume:
+        found.append(f"warning: no --resume, and {resume.FREEZED}: here they stay as they were drawn")
+    if config.aug == "noaug" and config.augpipe != Settings.augpipe:
+        found.append(f"warning: --augpipe {config.augpipe} does nothing with --aug noaug")
+    return found
+
+
 def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, console: Console) -> TrainState | None:
     """A state where --resume or --freezed could be wrong; None without them, and where a run goes on with its own."""
     if not (config.resume or config.freezed) or run.states():
@@ -94,9 +109,7 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
     source = resume.read(config.resume) if config.resume else None
     num_classes, names = prepare.classes(config, run, found)
     state = make_state(config, num_classes)
-    if source is None:
-        console.say(f"warning: {resume.WITHOUT_RESUME}")
-    else:
+    if source is not None:
         resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
     return state
 
@@ -142,9 +155,16 @@ def _train(
         SaveState(run),
     ]
     is_complete = train_loop(state, Iteration(state, data, config), schedule, hooks)
-    if is_complete and not run.snapshot(kimg_of(state)).exists():  # it was to be longer when its state was saved
+    if is_complete and _newest_nimg(run) < state.nimg:  # it was to be longer when its state was saved
         snap(state)
     return is_complete
+
+
+def _newest_nimg(run: RunDirectory) -> int:
+    """Images that the newest snapshot has seen; -1 where there is none that can be read."""
+    with suppress(UserError):
+        return checkpoints.read_source(run.root).about.nimg
+    return -1
 
 
 def names_have_fractions(run: RunDirectory, snap: int, schedule: Schedule) -> bool:

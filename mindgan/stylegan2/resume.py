@@ -1,6 +1,8 @@
 """Training that starts from the weights of another: transfer learning (Karras et al. 2020b, section 4.3)."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from mindspore import nn
@@ -13,31 +15,36 @@ from mindgan.stylegan2 import checkpoints
 from mindgan.stylegan2.checkpoints import Saved, classes_text
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.state import NETWORKS
+from mindgan.training.run_config import read_config
 from mindgan.training.state import TrainState
 
 OPTION = "--resume"
 FREEZED = "--freezed is for layers that are taken over"
-WITHOUT_RESUME = f"no --resume, and {FREEZED}: here they stay as they were drawn"
 
 
 def without_itself(config: StyleGanConfig, run: RunDirectory, say: Callable[[str], None]) -> StyleGanConfig:
-    """The settings without a --resume that names the run itself, which goes on from its newest state anyway.
+    """The settings with the run's own --resume where that names the run itself, which goes on from its newest state.
 
     Raises:
         UserError: it names a file of the run, or there is no state to go on from.
     """
     if not config.resume:
         return config
-    path, root = user_path(OPTION, config.resume).resolve(), run.root.resolve()
-    if root not in (path, *path.parents):
+    path, *own = map(os.path.realpath, (user_path(OPTION, config.resume), run.root, run.model, run.checkpoints))
+    if path != own[0] and os.path.dirname(path) not in own:
         return config
-    if path != root or not run.states():
+    if not run.states():
+        raise UserError(f"{OPTION} {config.resume} is of --train_url {run.root} itself; name another --train_url")
+    if path != own[0]:
         raise UserError(
-            f"{OPTION} {config.resume} lies in --train_url {run.root}, to which the training adds; name another "
-            f"--train_url, or leave {OPTION} out to go on with the run"
+            f"{OPTION} {config.resume} is of --train_url {run.root} itself, which goes on from its newest state; leave "
+            f"{OPTION} out, or name another --train_url to begin with that file"
         )
     say(f"{OPTION} names the run itself, which goes on without it")
-    return replace(config, resume="")
+    began_with = ""
+    with suppress(UserError):  # of no config.json
+        began_with = str(read_config(run)["settings"].get("resume", ""))
+    return replace(config, resume=began_with)
 
 
 def read(source: str) -> Saved:

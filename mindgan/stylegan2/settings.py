@@ -112,7 +112,7 @@ class Settings(DeviceOptions):
 
     gamma: float | None = None
     """Weight of R1, the most important setting: larger is smoother, with less variety. Try a half, twice, 4 times; 0
-    leaves its phase out; None for what `auto` takes, as of the next ones: --dry_run tells."""
+    leaves its phase out; None for `auto`'s, which --dry_run tells."""
 
     lr: float | None = None
     """Learning rate of both networks' Adam; None for `auto`'s."""

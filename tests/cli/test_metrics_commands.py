@@ -43,8 +43,8 @@ def test_what_tells_nothing_is_taken_for_digits(tmp_path):
     assert type(parse(["metrics"])) is type(parse(["metrics", "--seed", "1"])) is metrics.Options
     save_network(RunDirectory(tmp_path).snapshot(3))
     assert type(parse(["metrics", "--source", str(tmp_path)])) is metrics_stylegan.Options
-    make_run(tmp_path, ["no family"])
-    assert type(parse(["metrics", "--source", str(tmp_path)])) is metrics.Options
+    make_run(tmp_path / "other", ["no family"])
+    assert type(parse(["metrics", "--source", str(tmp_path / "other")])) is metrics.Options
 
 
 def test_options_of_other_families_are_refused(tmp_path):

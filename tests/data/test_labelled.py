@@ -321,3 +321,13 @@ def test_a_dataset_json_that_is_read_is_not_passed_over(tmp_path: Path) -> None:
     said: list[str] = []
     list_labelled(write(unpacked(tmp_path / "set"), {"notes.txt": b""}), say=said.append)
     assert said == [f"5 images of {tmp_path}/set (left out: 1 of another kind)"]
+
+
+@pytest.mark.parametrize("name", ["below/set-r03.tfrecords", "train.tfrecord", "train.tfrecord-00000-of-00002"])
+def test_records_that_are_not_found_are_told(tmp_path: Path, name: str) -> None:
+    write_records(tmp_path / "set" / name, list(map(image_example, PLANES)))
+    assert "holds TFRecords, but none right in it with a name as set-r08.tfrecords" in refusal(tmp_path / "set")
+    write(tmp_path / "set", some(3))
+    assert len(loaded(tmp_path / "set")) == 3
+    if name.endswith(("records", "record")):
+        assert len(loaded(tmp_path / "set" / name)) == 5

@@ -255,7 +255,11 @@ def test_classes_of_a_subset_are_those_of_all_and_what_is_left_of_them_is_told(t
     assert labels is not None
     assert labels.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(labels.values, np.eye(3)[[0, 0, 1]])
-    assert [line.split(": ", 2)[2] for line in said] == [
-        "only one image of b, which will be copied, not learned; add images",
-        "no images of the classes c, which cannot be learned",
+    named = f"warning: 3 images of --data_url {tmp_path}: "
+    assert said == [
+        f"{named}only one image of b, which will be copied, not learned; use more of them (--subset)",
+        f"{named}no images of the classes c, which cannot be learned",
     ]
+    of_each = find_labels(images, cond=None, say=said.append, rows=np.array([0, 3, 6]))
+    assert of_each is not None  # that of all there are more is enough
+    np.testing.assert_array_equal(of_each.values, np.eye(3))

@@ -131,14 +131,14 @@ def test_huge_lengths_claim_no_memory(tmp_path: Path, length: int) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (b"", "it has no shape and data"),
+        (b"", "it has not the shape and data"),
         (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a field longer than its message"),
         (b"\xff" * 12, "a number that does not end"),
         (b"\x0b", "wire type 3"),
         (b"\x0d\0\0\0", "a field longer than its message"),
         (b"\x08\0" * 65, "too many fields"),
-        (example(None, b"a" * 192), "no shape and data"),
-        (example([3, 8, 8], None), "no shape and data"),
+        (example(None, b"a" * 192), "not the shape and data"),
+        (example([3, 8, 8], None), "not the shape and data"),
         (example([1] * 641, b"a"), "a list of too many numbers"),
         (example([3, 8], b"a" * 24), r"its shape is [3, 8], not channels"),
         (example([-3, -8, 8], b"a" * 192), r"its shape is [-3, -8, 8], not"),

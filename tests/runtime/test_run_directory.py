@@ -74,4 +74,4 @@ def test_images_of_the_same_mark_stay_and_others_are_replaced(tmp_path):
     run.begin_data(run.all_generated(), {"seed": 2}, said.append)
     assert not image.exists()
     assert not run.manifest.exists()
-    assert said == [f"replacing 1 image of {run.data}, from other settings or another network"]
+    assert said == [f"replacing 1 image of {run.data}, of other settings, images or another network"]

@@ -54,7 +54,6 @@ WRONG = [
     ({"aug": "fixed", "p": 1.5}, "--p 1.5 is no probability"),
     ({"aug": "fixed"}, "--aug fixed needs the probability of augmentation; add --p"),
     ({"p": 0.5}, "--p 0.5 is of --aug fixed; add that or leave --p out"),
-    ({"aug": "noaug", "augpipe": "blit"}, "--augpipe blit does nothing with --aug noaug; leave one of them out"),
     ({"aug": "noaug", "target": 0.5}, "--target and --p_max are of --aug ada"),
     ({"aug": "fixed", "p": 0.5, "p_max": 0.5}, "--target and --p_max are of --aug ada"),
     ({"target": 1.0}, "--target 1.0 is out of range; use a number between -1 and 1"),
@@ -167,7 +166,8 @@ def test_what_is_resumed_need_not_be_forgotten(name):
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "batch_gpu", "group"), [(8, 0, 4), (6, 0, 3), (2, 0, 2), (7, 0, 7), (1, 0, 1), (8, 2, 2), (12, 6, 3)]
+    ("batch_size", "batch_gpu", "group"),
+    [(8, 0, 4), (6, 0, 3), (2, 0, 2), (7, 0, 7), (35, 0, 5), (1, 0, 1), (8, 2, 2), (12, 6, 3)],
 )
 def test_groups_divide_what_is_computed_at_once(batch_size, batch_gpu, group):
     assert StyleGanConfig(batch_size=batch_size, batch_gpu=batch_gpu, pl_weight=0).resolved().mbstd_group == group

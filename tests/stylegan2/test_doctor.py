@@ -208,6 +208,15 @@ def test_noise_is_no_copy():
     assert examine_images(noise, labelled(DIGITS.images), seed=0)[NEAREST] > 2
 
 
+@pytest.mark.parametrize("num", [2, 3])
+def test_of_hardly_any_reals(num):
+    """Of two, each is the other's neighbour."""
+    images = squares(num + 5, 0)
+    assert examine_images(images[:num], labelled(images[:num]), seed=0)[NEAREST] == 0
+    assert examine_images(images[num:], labelled(images[:num]), seed=0)[NEAREST] > 0.5
+    assert NEAREST not in examine_images(images, labelled(images[:1].repeat(num, 0)), seed=0)
+
+
 def test_what_cannot_be_said_is_left_out():
     images = squares(10, 0)
     assert set(examine_images(images[:1], labelled(images), seed=0)) == {NEAREST}
@@ -324,7 +333,12 @@ def test_the_console_is_told_what_is_new(tmp_path: Path):
     assert first.startswith("warning: p is 0.85")
     assert after(*sick, *healthy(1, **{"Progress/augment": 0.86})) == []
     assert after(*healthy()) == []
+    assert after(*sick) == []  # as it was there a tick ago
+    for _ in range(5):
+        assert after(*healthy()) == []
     assert len(after(*sick)) == 1  # it came back
+    above, back = (healthy(**{"Progress/augment": p}) for p in (1.01, 0.99))
+    assert [len(after(*lines)) for lines in (above, back, above, back)] == [1, 0, 0, 0]
 
 
 def test_a_climb_is_told_as_it_goes_on(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import pytest
 from stylegan2_small import Training
@@ -86,18 +87,33 @@ def test_the_doctor_is_asked_after_every_tick_and_knows_what_was_told(snap, tmp_
     with Console() as console:
         recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 5), console)
     (doctor,) = (hook.act for hook in hooks if isinstance(getattr(hook, "act", None), Doctor))
-    assert doctor.told == {"not finite"}
+    assert doctor.told.keys() == {"not finite"}
     (asked,) = (hook.due for hook in hooks if getattr(hook, "act", None) is doctor)
     assert asked == {1, 2, 3, 4, 5}
 
 
 def test_a_run_that_is_to_end_where_its_state_is_gets_a_snapshot(tmp_path, monkeypatch):
     run, training = RunDirectory(tmp_path), Training(snap=5)
+    train_on = partial(recipe._train, run, training.config, training.state, training.data)
     training.state.nimg = 16
     with Console() as console:
-        assert recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 2), console)
+        assert train_on(Schedule(4, 2, 2), console)
         assert [path.name for _, path in run.snapshots()] == ["network-snapshot-000000.016.ckpt"]
         assert checkpoints.read(run.snapshot(0.016)).about.nimg == 16
         assert run.fakes(0.016).is_file()
+        training.state.nimg = 20  # stopped after it, and then to end there
+        assert train_on(Schedule(4, 2, 2), console)
+        assert [kimg for kimg, _ in run.snapshots()] == [0.016, 0.02]
         monkeypatch.setattr(recipe, "save_snapshot", lambda *_: pytest.fail("it is there already"))
-        assert recipe._train(run, training.config, training.state, training.data, Schedule(4, 2, 2), console)
+        assert train_on(Schedule(4, 2, 2), console)
+
+
+def test_a_snapshot_by_a_whole_name_is_not_made_again_by_another(tmp_path, monkeypatch):
+    run, training = RunDirectory(tmp_path), Training(snap=1, keep=1)
+    training.state.nimg = 4000
+    recipe.save_snapshot(run, training.config, training.state, training.data, 4)
+    monkeypatch.setattr(recipe, "save_snapshot", lambda *_: pytest.fail("it is there already"))
+    schedule = Schedule(4, 100, 10)
+    assert names_have_fractions(run, 1, schedule)
+    with Console() as console:
+        assert recipe._train(run, training.config, training.state, training.data, schedule, console)

@@ -199,11 +199,9 @@ def test_the_run_itself_is_no_other_to_begin_with(path, tmp_path, monkeypatch, c
     said = capsys.readouterr().out
     assert "--resume names the run itself, which goes on without it\n" in said
     assert "going on after 4 images" in said
-    own = shutil.copy(path, run / "own.ckpt")
-    for source in (own, run):  # now without a state
-        with Console() as console, pytest.raises(UserError, match=r"--resume .* lies in --train_url .* name another"):
-            recipe.train(settings(tmp_path, source), console)
-        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    shutil.rmtree(run / "checkpoints")
+    with Console() as console, pytest.raises(UserError, match=r"--resume .* is of --train_url .* itself; name another"):
+        recipe.train(settings(tmp_path, run), console)
 
 
 def test_more_frozen_layers_than_there_are_leave_nothing_behind(tmp_path):
@@ -224,3 +222,28 @@ def test_layers_that_are_frozen_as_they_were_drawn_are_told(path, tmp_path, monk
         with Console() as console:
             command(settings(tmp_path, "", freezed=1), console)
         assert "warning: no --resume, and --freezed is for layers that are taken over" in capsys.readouterr().out
+    assert recipe.warnings_of(small_config()) == []
+    assert recipe.warnings_of(small_config(augpipe="blit")) == ["warning: --augpipe blit does nothing with --aug noaug"]
+
+
+def test_a_run_that_began_with_another_goes_on_by_its_own_folder(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recipe, "_train", stopped)
+    monkeypatch.setattr(dry_run, "_costs", lambda *_: [])
+    for source in (path, tmp_path / "run", path):
+        with Console() as console:
+            recipe.train(settings(tmp_path, source, aug="ada"), console)
+    assert capsys.readouterr().out.count("going on after") == 2
+    with Console() as console:
+        dry_run.dry_run(settings(tmp_path, tmp_path / "run", aug="ada"), console)
+    for place in ("model", "checkpoints"):
+        with Console() as console, pytest.raises(UserError, match="goes on from its newest state; leave --resume out"):
+            recipe.train(settings(tmp_path, tmp_path / "run" / place / "x.ckpt", aug="ada"), console)
+
+
+def test_another_run_within_the_folder_is_another(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "_train", stopped)
+    (tmp_path / "run" / "before").mkdir(parents=True)
+    source = shutil.copy(path, tmp_path / "run" / "before" / "x.ckpt")
+    for _ in range(2):
+        with Console() as console:
+            recipe.train(settings(tmp_path, source), console)
