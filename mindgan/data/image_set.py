@@ -43,9 +43,10 @@ def passed_over_for_name(name: str) -> str | None:
 
 def passed_over_for_kind(name: str) -> str:
     """Why a file that is no image is passed over."""
-    if Path(name).suffix.lower() in ARCHIVES:
+    last = PurePosixPath(name)
+    if last.suffix.lower() in ARCHIVES:
         return PACKED
-    return RECORDS if ".tfrecord" in PurePosixPath(name).name.lower() else OTHER_KIND
+    return RECORDS if ".tfrecord" in last.name.lower() else OTHER_KIND
 
 
 def is_xml_name(name: str) -> bool:

@@ -200,9 +200,9 @@ def load(
     """
     fitting = Fitting(channels, size, resize_filter)
     images.require(MIN_IMAGES)
-    rows = np.arange(len(images)) if subset is None else subset_rows(len(images), subset, seed)
+    rows = None if subset is None else subset_rows(len(images), subset, seed)
     labels = find_labels(images, cond=cond, say=say, rows=rows)
-    items = tuple(images.items[row] for row in rows)
+    items = images.items if rows is None else tuple(images.items[row] for row in rows)
     is_large = work_folder is not None and len(items) * fitting.num_bytes > memory_bytes
     store = _to_file if is_large else _to_memory
     with tqdm(fitting.items(items), "images", len(items), unit="image", dynamic_ncols=True, disable=None) as fitted:

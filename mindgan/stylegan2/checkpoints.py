@@ -114,8 +114,9 @@ def parse_about(values: object) -> About:
     rest = dict(values)
     shape, names = Shape(**rest.pop("shape")), tuple(map(str, rest.pop("class_names")))
     about = About(shape, names, **rest)
-    _require_whole({field.name: getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"})
-    _require_whole({"nimg": about.nimg, "mbstd_group": about.mbstd_group})
+    sizes = [getattr(shape, field.name) for field in fields(Shape) if field.name != "conv_clamp"]
+    _require_whole(1 << 20, *sizes, about.mbstd_group)
+    _require_whole(1 << 53, about.nimg)
     numbers = (about.p, *(() if shape.conv_clamp is None else (shape.conv_clamp,)))
     if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
         raise ValueError(numbers)
@@ -127,11 +128,9 @@ def parse_about(values: object) -> About:
     return about
 
 
-def _require_whole(numbers: dict[str, object]) -> None:
-    most = {"nimg": 1 << 53}
-    for name, number in numbers.items():
-        if type(number) is not int or not 0 <= number <= most.get(name, 1 << 20):
-            raise ValueError(f"{name} {number}")
+def _require_whole(most: int, *numbers: object) -> None:
+    if not all(type(number) is int and 0 <= number <= most for number in numbers):
+        raise ValueError(numbers)
 
 
 def classes_text(names: tuple[str, ...], num: int) -> str:

@@ -290,7 +290,7 @@ class Doctor:
 
         Whoever knows that p is high knows the lower stages too.
         """
-        stages = [stage for stage in P_STAGES if stage in found]
-        known = {*found, *P_STAGES[: P_STAGES.index(stages[-1]) + 1 if stages else 0]}
+        highest = max((place for place, stage in enumerate(P_STAGES) if stage in found), default=0)
+        known = {*found, *P_STAGES[:highest]}
         counted = {name: 0 if name in known else self.told[name] + 1 for name in {*self.told, *known}}
         self.told = {name: num for name, num in counted.items() if num < MIN_TICKS}

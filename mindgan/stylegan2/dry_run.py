@@ -47,7 +47,7 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     source = resume.read(config.resume) if config.resume and not run.states() else None
-    for warning in [] if run.states() else warnings_of(config):
+    for warning in warnings_of(config, run):
         console.say(warning)
     with scratch_folder() as folder:
         data = prepare.load(config, RunDirectory(folder), found, say=console.say)

@@ -45,10 +45,8 @@ class Ticks(Hook):
         self.run, self.console, self.schedule = run, console, schedule
         self.examined = {} if examined is None else examined
         for path in (run.stats, run.timing):
-            kept = [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg]
-            jsonl.keep_lines(path, kept)
-            if path == run.stats:
-                self.tick = len(kept)  # counted on where a run goes on with ticks of another length
+            jsonl.keep_lines(path, [line for line in jsonl.read_lines(path, ("nimg",)) if line["nimg"] <= start_nimg])
+        self.tick = len(jsonl.read_lines(run.stats, ("nimg",)))  # counted on, also by ticks of another length
         self.seconds = sum(epoch_seconds(jsonl.read_timing(run.timing)))
         self.events = Events(run.events, purge_step=start_nimg + 1)
         self.start_nimg, self.maintenance = start_nimg, 0.0

@@ -55,7 +55,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     found = prepare.find(config, run, say=console.say)
     target = device.configure(config.device_target, config.mode)
     started = _start(config, run, found, console)
-    for warning in [] if run.states() else warnings_of(config):
+    for warning in warnings_of(config, run):
         console.say(warning)
     run.create()  # only now: whatever is wrong with labels, numbers of images or --resume leaves nothing behind
     console.log_to(run.log)
@@ -92,9 +92,11 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     return data
 
 
-def warnings_of(config: StyleGanConfig) -> list[str]:
-    """Settings that hardly anyone means."""
-    found = []
+def warnings_of(config: StyleGanConfig, run: RunDirectory) -> list[str]:
+    """Settings that hardly anyone means; of a run that goes on they were told."""
+    found: list[str] = []
+    if run.states():
+        return found
     if config.freezed and not config.resume:
         found.append(f"warning: no --resume, and {resume.FREEZED}: here they stay as they were drawn")
     if config.aug == "noaug" and config.augpipe != Settings.augpipe:

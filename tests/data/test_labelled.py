@@ -306,6 +306,20 @@ def test_too_few_images() -> None:
     assert all(option in warning for option in ("--resume", "--freezed", "--mirror"))
 
 
+def test_a_class_of_one_image_is_told_of_all_and_of_a_subset(tmp_path: Path) -> None:
+    write(tmp_path, {**some(6, folder="a/"), **some(1, first=9, folder="b/")})
+    said: list[str] = []
+    loaded(tmp_path, say=said.append)
+    named = f"warning: --data_url {tmp_path}: only one image of b, which will be copied, not learned; add images"
+    assert named in said
+    said.clear()
+    loaded(tmp_path, say=said.append, subset=7)
+    assert (
+        named.replace("--data_url", "7 images of --data_url").replace("add images", "use more of them (--subset)")
+        in said
+    )
+
+
 def test_images_beside_records_are_told(tmp_path: Path) -> None:
     said: list[str] = []
     write(records(tmp_path), some(3, folder="more/"))

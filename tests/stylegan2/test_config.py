@@ -140,8 +140,12 @@ def test_published_configurations(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_possible(name):
-    StyleGanConfig(**PRESETS[name]).resolved()
-    StyleGanConfig(**{**PRESETS[name], "resume": "run"}).resolved()
+    """And nothing that a training needs stays open."""
+    open_names = ("batch_size", "mbstd_group", "channel_base", "lr", "gamma", "ema_kimg", "ema_rampup", "map_depth")
+    for resume in ("", "run"):
+        config = StyleGanConfig(**{**PRESETS[name], "resume": resume}).resolved()
+        assert None not in [getattr(config, each) for each in open_names]
+        assert config.batch_size > 0
 
 
 def test_the_operators_defaults():

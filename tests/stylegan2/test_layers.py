@@ -60,7 +60,7 @@ def run(cell, x, *inputs):
     return found.asnumpy().transpose(0, 3, 1, 2)
 
 
-def close(found, expected):
+def assert_close(found, expected):
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
@@ -72,7 +72,7 @@ def test_fully_connected(is_linear, lr_multiplier):
     cell, arrays = filled(FullyConnected(5, 4, is_linear=is_linear, lr_multiplier=lr_multiplier))
     x = random.standard_normal((3, 5))
     y = x @ arrays["weight"].T * lr_multiplier / np.sqrt(5) + arrays["bias"] * lr_multiplier
-    close(cell(Tensor(x.astype(np.float32))).asnumpy(), y if is_linear else leaky(y))
+    assert_close(cell(Tensor(x.astype(np.float32))).asnumpy(), y if is_linear else leaky(y))
 
 
 @pytest.mark.usefixtures("pynative")
@@ -117,7 +117,7 @@ def test_convolution(options):
     y = gain * y if options.get("is_linear") else gain * leaky(y + arrays["bias"][:, None, None])
     clamp = options.get("clamp", np.inf) * gain
     assert (np.abs(y) > clamp).any() == ("clamp" in options)
-    close(run(cell, x), np.clip(y, -clamp, clamp))
+    assert_close(run(cell, x), np.clip(y, -clamp, clamp))
 
 
 @pytest.mark.usefixtures("pynative")
@@ -138,7 +138,7 @@ def test_modulated_convolution(up, clamp):
     if clamp is not None:
         assert (np.abs(y) > clamp).any()
         y = np.clip(y, -clamp, clamp)
-    close(found, y)
+    assert_close(found, y)
 
 
 @pytest.mark.usefixtures("pynative")
@@ -150,7 +150,7 @@ def test_to_rgb(channels, clamp):
     x, w = random.standard_normal((2, 5, 4, 3)), random.standard_normal((2, 6))
     styles = (w @ arrays["affine.weight"].T + arrays["affine.bias"]) / np.sqrt(5)
     y = convolved(x, arrays["weight"][None] * styles[:, None, :, None, None]) + arrays["bias"][:, None, None]
-    close(run(cell, x, w), y if clamp is None else np.clip(y, -clamp, clamp))
+    assert_close(run(cell, x, w), y if clamp is None else np.clip(y, -clamp, clamp))
 
 
 class PenaltyGradient(nn.Cell):

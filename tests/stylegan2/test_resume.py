@@ -10,6 +10,7 @@ from stylegan_runs import write_classes
 from mindgan.layers.torch_layout import to_torch
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
+from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import checkpoints, dry_run, recipe, resume
 from mindgan.stylegan2.checkpoints import About
 from mindgan.stylegan2.config import StyleGanConfig
@@ -222,8 +223,10 @@ def test_layers_that_are_frozen_as_they_were_drawn_are_told(path, tmp_path, monk
         with Console() as console:
             command(settings(tmp_path, "", freezed=1), console)
         assert "warning: no --resume, and --freezed is for layers that are taken over" in capsys.readouterr().out
-    assert recipe.warnings_of(small_config()) == []
-    assert recipe.warnings_of(small_config(augpipe="blit")) == ["warning: --augpipe blit does nothing with --aug noaug"]
+    new, told = RunDirectory(tmp_path / "new"), ["warning: --augpipe blit does nothing with --aug noaug"]
+    assert recipe.warnings_of(small_config(), new) == []
+    assert recipe.warnings_of(small_config(augpipe="blit"), new) == told
+    assert recipe.warnings_of(small_config(augpipe="blit"), RunDirectory(tmp_path / "run")) == []  # which goes on
 
 
 def test_a_run_that_began_with_another_goes_on_by_its_own_folder(path, tmp_path, monkeypatch, capsys):
@@ -240,10 +243,12 @@ def test_a_run_that_began_with_another_goes_on_by_its_own_folder(path, tmp_path,
             recipe.train(settings(tmp_path, tmp_path / "run" / place / "x.ckpt", aug="ada"), console)
 
 
-def test_another_run_within_the_folder_is_another(path, tmp_path, monkeypatch):
+def test_another_run_within_the_folder_is_another(path, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "_train", stopped)
     (tmp_path / "run" / "before").mkdir(parents=True)
     source = shutil.copy(path, tmp_path / "run" / "before" / "x.ckpt")
-    for _ in range(2):
+    for goes_on in (False, True):
         with Console() as console:
             recipe.train(settings(tmp_path, source), console)
+        said = capsys.readouterr().out
+        assert ("starting from" in said, "going on after 4 images" in said) == (not goes_on, goes_on)
