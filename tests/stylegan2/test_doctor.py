@@ -337,8 +337,16 @@ def test_the_console_is_told_what_is_new(tmp_path: Path):
     for _ in range(5):
         assert after(*healthy()) == []
     assert len(after(*sick)) == 1  # it came back
-    above, back = (healthy(**{"Progress/augment": p}) for p in (1.01, 0.99))
-    assert [len(after(*lines)) for lines in (above, back, above, back)] == [1, 0, 0, 0]
+
+
+def test_a_p_that_falls_is_no_news(tmp_path: Path):
+    """Who was told that p is above 1 is not told that it is above 0.8."""
+    run, told = RunDirectory(tmp_path), []
+    visit = Doctor(run, SETTINGS, told.append)
+    for p in (1.01, 0.99, 1.01, 0.99):
+        run.stats.write_text("".join(json.dumps(line) + "\n" for line in healthy(**{"Progress/augment": p})))
+        visit(None)
+    assert [line[:18] for line in told] == ["warning: p is 1.01"]
 
 
 def test_a_climb_is_told_as_it_goes_on(tmp_path: Path):
