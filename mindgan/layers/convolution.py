@@ -15,6 +15,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
+from mindgan.layers.sharing import shared
 
 FEW_CHANNELS = 8  # so few numbers at a time are copied faster in two turns, along each axis
 WEIGHT_DEVIATION = 0.02  # of the normal initialisation that GANs use since DCGAN (Radford et al. 2016, section 3)
@@ -59,9 +60,9 @@ class Conv2d(nn.Cell):
             rows, columns = in_channels, kernel_size**2 * out_channels
         self.weight = normal_weight(rows, columns)
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
-        self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
+        self.multiply, self.sum_overlaps = ops.MatMul(), shared(OverlappingSums)
         self.in_two_turns = in_channels <= FEW_CHANNELS < kernel_size * in_channels
-        self.multiply_patches = TwoTurnPatchProduct() if self.in_two_turns else PatchProduct()
+        self.multiply_patches = shared(TwoTurnPatchProduct) if self.in_two_turns else shared(PatchProduct)
         self.native = None
         if native.is_wanted():
             self.native = native.Convolution(self.torch_axes, stride=stride, padding=padding, is_reflected=is_reflected)
@@ -144,7 +145,7 @@ class ConvTranspose2d(nn.Cell):
         self.kernel_size, self.adds_bias = kernel_size, adds_bias
         self.weight = normal_weight(in_channels, kernel_size**2 * out_channels)
         self.bias = ms.Parameter(np.zeros(out_channels, np.float32))
-        self.multiply, self.sum_overlaps = ops.MatMul(), OverlappingSums()
+        self.multiply, self.sum_overlaps = ops.MatMul(), shared(OverlappingSums)
         self.native = None
         if native.is_wanted():
             self.native = native.TransposedConvolution(self.torch_axes, pad=(1, kernel_size - 3))

@@ -5,6 +5,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
+from mindgan.layers.sharing import shared
+
 EPS = 1e-5  # PyTorch's
 
 
@@ -16,7 +18,7 @@ class InstanceNorm(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        self.standardise = Standardise()
+        self.standardise = shared(Standardise)
 
     def construct(self, x: Tensor) -> Tensor:
         num, height, width, channels = x.shape

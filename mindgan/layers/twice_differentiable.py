@@ -8,6 +8,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from mindgan.layers.convolution import zero_row
+from mindgan.layers.sharing import shared
 
 
 @ops.constexpr
@@ -33,7 +34,7 @@ class GatherRows(nn.Cell):
         """
         super().__init__()
         self.gather = ops.Gather()  # primitives, as functions such as ops.gather do not compile within bprop
-        self.add = AddRows(depth=depth - 1) if depth > 1 else ops.UnsortedSegmentSum()
+        self.add = shared(AddRows, depth=depth - 1) if depth > 1 else ops.UnsortedSegmentSum()
 
     def construct(self, rows: Tensor, where: Tensor) -> Tensor:
         return self.gather(rows, where, 0)
@@ -50,7 +51,7 @@ class AddRows(nn.Cell):
         self.add = ops.UnsortedSegmentSum()
         self.depth = depth
         if depth > 1:
-            self.gather_rows = GatherRows(depth=depth - 1)
+            self.gather_rows = shared(GatherRows, depth=depth - 1)
         else:
             self.gather = ops.Gather()
 

@@ -14,6 +14,7 @@ from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
 from mindgan.layers.activations import LEAKY_SLOPE
+from mindgan.layers.sharing import shared
 from mindgan.layers.torch_layout import TorchAxes
 from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored, row_of
 from mindgan.stylegan2.ops import BiasAct, Resample, ScaleChannels
@@ -61,7 +62,10 @@ class FullyConnected(nn.Cell):
         self.weight = normal(outputs, inputs, scale=1 / lr_multiplier)
         self.bias = constant(bias / lr_multiplier, outputs)
         self.weight_gain = gain * lr_multiplier / (1 if is_scaled else math.sqrt(inputs))
-        self.multiply, self.finish = ops.MatMul(transpose_b=True), BiasAct(gain * lr_multiplier, is_linear=is_linear)
+        self.multiply, self.finish = (
+            ops.MatMul(transpose_b=True),
+            shared(BiasAct, gain * lr_multiplier, is_linear=is_linear),
+        )
 
     def construct(self, x: Tensor) -> Tensor:
         x = x if self.weight_gain == 1 else x * self.weight_gain  # the weight's, where there are fewer numbers
@@ -89,14 +93,14 @@ class Kernel(nn.Cell):
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
         is_worth_it = down == 1 and TURNED_PER_PIXEL * size[0] * size[1] >= self.outputs
         self.is_one_by_one = math.prod(size) // down**2 * self.kernel**2 * self.inputs * 4 > PATCHES_BYTES
-        self.convolve = ConvolutionProduct(gathers_back=is_worth_it, keeps_patches=not self.is_one_by_one)
-        self.add_rows = AddRows()
+        self.convolve = shared(ConvolutionProduct, gathers_back=is_worth_it, keeps_patches=not self.is_one_by_one)
+        self.add_rows = shared(AddRows)
         half = self.kernel // 2
         if up > 1:
             wide = (2 * size[0] + 1, 2 * size[1] + 1)
-            self.resample = Resample(wide, padding=(1, 1, 1, 1), gain=4.0)
+            self.resample = shared(Resample, wide, padding=(1, 1, 1, 1), gain=4.0)
         elif down > 1:
-            self.resample = Resample(size, down=2 if self.kernel == 1 else 1, padding=(1 + half,) * 4)
+            self.resample = shared(Resample, size, down=2 if self.kernel == 1 else 1, padding=(1 + half,) * 4)
         self.native: nn.Cell | None = None
         if native.is_wanted() and self.kernel > 1:
             if up > 1:
@@ -190,7 +194,7 @@ class Convolution(nn.Cell):
         self.bias = constant(0.0, shape[2]) if has_bias else None
         bias_gain = gain if is_linear else gain * ACTIVATION_GAIN
         self.weight_gain = bias_gain / math.sqrt(self.kernel.weight_shape[1])
-        self.finish = BiasAct(bias_gain, is_linear=is_linear, clamp=None if clamp is None else clamp * gain)
+        self.finish = shared(BiasAct, bias_gain, is_linear=is_linear, clamp=None if clamp is None else clamp * gain)
 
     @property
     def torch_axes(self) -> TorchAxes:
@@ -238,9 +242,9 @@ class ModulatedConvolution(nn.Cell):
         self.noise_strength = constant(0.0)
         self.noise_const = normal(*self.out_size, is_trained=False)
         self.affine = FullyConnected(w_dim, shape[0], bias=1.0, is_scaled=True)
-        self.scale, self.outer = ScaleChannels(), ops.MatMul()
+        self.scale, self.outer = shared(ScaleChannels), ops.MatMul()
         self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
-        self.finish = BiasAct(ACTIVATION_GAIN, clamp=clamp)
+        self.finish = shared(BiasAct, ACTIVATION_GAIN, clamp=clamp)
 
     @property
     def torch_axes(self) -> TorchAxes:
@@ -280,7 +284,7 @@ class ToRGB(nn.Cell):
         self.bias = constant(0.0, outputs)
         self.affine = FullyConnected(w_dim, inputs, bias=1.0, is_scaled=True)
         self.style_gain = 1 / math.sqrt(inputs)
-        self.scale, self.finish = ScaleChannels(), BiasAct(is_linear=True, clamp=clamp)
+        self.scale, self.finish = shared(ScaleChannels), shared(BiasAct, is_linear=True, clamp=clamp)
 
     @property
     def torch_axes(self) -> TorchAxes:

@@ -11,6 +11,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from mindgan.layers.sharing import shared
 from mindgan.stylegan2.layers import Convolution, FullyConnected, ModulatedConvolution, ToRGB, normal
 from mindgan.stylegan2.ops import Resample
 from mindgan.stylegan2.shape import BASE_PX, Shape
@@ -81,7 +82,7 @@ class SynthesisBlock(nn.Cell):
         else:
             before = shape.size(level // 2)
             self.conv0 = ModulatedConvolution((shape.channels(level // 2), 3, outputs), before, up=2, **options)
-            self.upsample = Resample(before, up=2, padding=(2, 1, 2, 1), gain=4.0)
+            self.upsample = shared(Resample, before, up=2, padding=(2, 1, 2, 1), gain=4.0)
         self.conv1 = ModulatedConvolution((outputs, 3, outputs), size, **options)
         self.torgb = ToRGB(outputs, shape.image_channels, size, **options)
         self.num_noise = math.prod(size)
@@ -176,7 +177,7 @@ class DiscriminatorBlock(nn.Cell):
         if architecture == "resnet":
             self.skip = Convolution((inputs, 1, outputs), size, down=2, gain=gain, is_linear=True, has_bias=False)
         if architecture == "skip":
-            self.downsample = Resample(size, down=2, padding=(1, 1, 1, 1))
+            self.downsample = shared(Resample, size, down=2, padding=(1, 1, 1, 1))
 
     def layers(self) -> list[nn.Cell]:
         """Those with weights, from the image on."""

@@ -11,6 +11,7 @@ from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers.activations import LEAKY_SLOPE
+from mindgan.layers.sharing import shared
 from mindgan.layers.twice_differentiable import AddBias, GatherRows
 
 RESAMPLE_FILTER = (1, 3, 3, 1)
@@ -124,7 +125,7 @@ class ScaleChannels(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gather = GatherRows()
+        self.gather = shared(GatherRows)
 
     def construct(self, x: Tensor, scales: Tensor) -> Tensor:
         num, height, width, channels = x.shape
@@ -160,7 +161,7 @@ class BiasAct(nn.Cell):
         """
         super().__init__()
         self.is_linear, self.clamp = is_linear, clamp
-        self.add = AddBias(gain)
+        self.add = shared(AddBias, gain)
 
     def construct(self, rows: Tensor, bias: Tensor) -> Tensor:
         y = self.add(rows, bias)
