@@ -293,15 +293,18 @@ def test_ratios_of_stylegan2_are_those_of_a_round_of_whole_cycles(stylegan2_step
     cycles = {
         "mindgan": [{"steps": [9000, 1]}, {"steps": [30, 10]}, {"steps": [60, 20]}, {"steps": [30, 30]}],
         "pytorch": [{"steps": [30, 10]}, {"steps": [30, 10]}, {"steps": [30, 10]}, {"steps": [30, 10]}],
+        "tuned_pytorch": [{"steps": [10, 10]}, {"steps": [10, 10]}, {"steps": [10, 10]}, {"steps": [10, 10]}],
     }
-    told = {name: {"peak_mb": peak, "num_graphs": 1} for name, peak in (("mindgan", 900.4), ("pytorch", 450.2))}
+    peaks = {"mindgan": 900.4, "pytorch": 450.2, "tuned_pytorch": 300.1}
+    told = {name: {"peak_mb": peak, "num_graphs": 1} for name, peak in peaks.items()}
     result = stylegan2_step.summary({32: (cycles, told)})
     assert result["ratio_to_pytorch_32"] == 1.5
-    assert result["ratio_to_pytorch_64"] is None
-    assert result["ratio_range"] == {"ratio_to_pytorch_32": [1, 2]}
-    assert result["sec_per_kimg"] == {"ratio_to_pytorch_32": {"mindgan": 0.4688, "pytorch": 0.3125}}
-    assert result["peak_ratio"] == {"ratio_to_pytorch_32": 2}
-    assert result["first_cycle_extra_seconds"]["ratio_to_pytorch_32"] == {"mindgan": 8.9, "pytorch": 0}
+    assert result["ratio_to_tuned_pytorch_32"] == 3
+    assert result["ratio_to_pytorch_64"] is result["ratio_to_tuned_pytorch_64"] is None
+    assert result["ratio_range"] == {"ratio_to_pytorch_32": [1, 2], "ratio_to_tuned_pytorch_32": [2, 4]}
+    assert result["sec_per_kimg"] == {"32": {"mindgan": 0.4688, "pytorch": 0.3125, "tuned_pytorch": 0.1562}}
+    assert result["peak_ratio"] == {"ratio_to_pytorch_32": 2, "ratio_to_tuned_pytorch_32": 3}
+    assert result["first_cycle_extra_seconds"]["32"] == {"mindgan": 8.9, "pytorch": 0, "tuned_pytorch": 0}
     assert result["recompiled"] is False
     told["mindgan"]["num_graphs"] = 2
     assert stylegan2_step.summary({32: (cycles, told)})["recompiled"] is True
@@ -315,9 +318,11 @@ def test_the_bench_of_stylegan2_measures():
     assert result.returncode == 0, result.stderr
     measured = json.loads(result.stdout)
     assert measured["ratio_to_pytorch_32"] > 0
+    assert measured["ratio_to_tuned_pytorch_32"] > 0
     assert measured["ratio_to_pytorch_64"] is None
     assert measured["recompiled"] is False
-    assert 100 < measured["peak_mb"]["ratio_to_pytorch_32"]["pytorch"] < 4000
+    assert set(measured["peak_mb"]["32"]) == {"mindgan", "pytorch", "tuned_pytorch"}
+    assert all(100 < peak < 4000 for peak in measured["peak_mb"]["32"].values())
 
 
 def test_without_pytorch_it_is_left_out_and_said_so(monkeypatch, capsys):

@@ -28,7 +28,7 @@ class Drawn:
         return torch.from_numpy(array[: shape[0]].copy())
 
 
-@pytest.fixture(params=["uncond", "orig", "skip"])
+@pytest.fixture(params=[(kind, tuned) for kind in ("uncond", "orig", "skip") for tuned in (True, False)])
 def twin_and_golden(request, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts" / "bench"))
     import stylegan2_twin_networks
@@ -36,10 +36,12 @@ def twin_and_golden(request, monkeypatch):
 
     torch.set_num_threads(1)
     monkeypatch.setattr(stylegan2_twin_networks.StyledConv, "noise", lambda self, x: torch.zeros(1))
-    with np.load(GOLDEN / f"networks_{request.param}.npz") as file:
+    kind, is_tuned = request.param
+    with np.load(GOLDEN / f"networks_{kind}.npz") as file:
         golden = dict(file)
-    architecture = request.param if request.param != "uncond" else "resnet"
-    twin = Twin(16, 256, 24, 4, num_mapping_layers=2, z_dim=32, p=None, architecture=architecture)
+    architecture = kind if kind != "uncond" else "resnet"
+    options = {"num_mapping_layers": 2, "z_dim": 32, "p": None, "architecture": architecture, "is_tuned": is_tuned}
+    twin = Twin(16, 256, 24, 4, **options)
     for name in ("G", "D"):
         getattr(twin, name).load_state_dict(weights(golden, name))
     twin.style_mixing, twin.draw = 0.0, Drawn(golden)
@@ -79,3 +81,14 @@ def test_the_generator(twin_and_golden):
     twin.pl_mean = torch.from_numpy(np.array(golden["out.Greg.pl_mean_before"]))
     require_gradients(twin.G, twin.loss_path_length(), golden, "Greg")
     assert float(twin.pl_mean) == pytest.approx(float(golden["out.Greg.pl_mean_after"]), rel=1e-4)
+
+
+def test_features_have_the_memory_format_that_was_asked_for(twin_and_golden):
+    twin, golden = twin_and_golden
+    features = []
+    hook = twin.D.b4.conv.register_forward_hook(lambda cell, inputs, output: features.append(inputs[0]))
+    twin.D(torch.from_numpy(golden["in.real"]))
+    hook.remove()
+    expected = torch.channels_last if twin.is_tuned else torch.contiguous_format
+    assert features[0].is_contiguous(memory_format=expected)
+    assert features[0].is_contiguous() is not twin.is_tuned

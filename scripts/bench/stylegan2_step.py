@@ -1,9 +1,9 @@
-"""How long a training cycle of StyleGAN2-ADA takes: this package's and a PyTorch twin's.
+"""How long a training cycle of StyleGAN2-ADA takes: this package's and a PyTorch twin's, plain and tuned.
 
     python scripts/bench/stylegan2_step.py [--rounds 3] [--threads 2] [--sizes 32 64] [--quick]
 
 A cycle is 16 iterations with all four phases, augmentation `bgc` at p = 0.2, batch 8. Prints one line of JSON;
-README.md beside this file explains its fields. For each case both contenders live in processes of their own
+README.md beside this file explains its fields. For each size the contenders live in processes of their own
 (stylegan2_step_worker.py) and take turns: they never compute at once.
 """
 
@@ -24,7 +24,8 @@ from mnist_step import about_machine, at_least_one, extremes, middle, versions
 from mindgan.runtime.errors import UserError
 
 WORKER = Path(__file__).with_name("stylegan2_step_worker.py")
-CONTENDERS = ("mindgan", "pytorch")
+PEERS = ("pytorch", "tuned_pytorch")
+CONTENDERS = ("mindgan", *PEERS)
 CHANNELS = {32: (16384, 64), 64: (16384, 128)}  # by the size of the images, px: channel base and maximum
 QUICK_CHANNELS = (64, 8)
 CYCLE = 16  # iterations
@@ -43,7 +44,7 @@ class Worker(mnist_step.Worker):
 
 
 def measure(size: int, options: argparse.Namespace) -> tuple[dict[str, list], dict[str, dict]]:
-    """Asks both in turn.
+    """Asks all in turn.
 
     Returns:
         By contender: its cycles, one a round after one that warms up, and what it told about its process.
@@ -63,30 +64,30 @@ def measure(size: int, options: argparse.Namespace) -> tuple[dict[str, list], di
 
 def summary(measured: dict[int, tuple[dict[str, list], dict[str, dict]]]) -> dict[str, Any]:
     """Ratios are medians over the rounds of the ratio of the two cycles within a round; None if not measured."""
-    found: dict[str, dict[str, Any]] = {
-        name: {} for name in ("ratio_range", "sec_per_kimg", "peak_mb", "peak_ratio", "first_cycle_extra_seconds")
-    }
-    ratios, recompiled = dict.fromkeys(map(field, CHANNELS)), False
+    by_ratio: dict[str, dict[str, Any]] = {"ratio_range": {}, "peak_ratio": {}}
+    by_size: dict[str, dict[str, Any]] = {"sec_per_kimg": {}, "peak_mb": {}, "first_cycle_extra_seconds": {}}
+    ratios, recompiled = dict.fromkeys(field(peer, size) for peer in PEERS for size in CHANNELS), False
     for size, (cycles, told) in measured.items():
         seconds = {name: np.array([sum(cycle["steps"]) / 1000 for cycle in cycles[name]]) for name in CONTENDERS}
-        ratio = seconds["mindgan"][1:] / seconds["pytorch"][1:]
         peak = {name: round(told[name]["peak_mb"]) for name in CONTENDERS}
-        name = field(size)
-        ratios[name] = middle(ratio)
-        found["ratio_range"][name] = extremes(ratio)
+        for peer in PEERS:
+            ratio = seconds["mindgan"][1:] / seconds[peer][1:]
+            name = field(peer, size)
+            ratios[name] = middle(ratio)
+            by_ratio["ratio_range"][name] = extremes(ratio)
+            by_ratio["peak_ratio"][name] = round(peak["mindgan"] / peak[peer], 2)
         kimg = CYCLE * BATCH_SIZE / 1000
-        found["sec_per_kimg"][name] = {it: middle(seconds[it][1:] / kimg) for it in CONTENDERS}
-        found["peak_mb"][name] = peak
-        found["peak_ratio"][name] = round(peak["mindgan"] / peak["pytorch"], 2)
+        by_size["sec_per_kimg"][str(size)] = {it: middle(seconds[it][1:] / kimg) for it in CONTENDERS}
+        by_size["peak_mb"][str(size)] = peak
         extra = {it: float(seconds[it][0] - np.median(seconds[it][1:])) for it in CONTENDERS}
-        found["first_cycle_extra_seconds"][name] = {it: round(value, 1) for it, value in extra.items()}
+        by_size["first_cycle_extra_seconds"][str(size)] = {it: round(value, 1) for it, value in extra.items()}
         recompiled |= told["mindgan"]["num_graphs"] != 1
-    return {**ratios, **found, "recompiled": recompiled}
+    return {**ratios, **by_ratio, **by_size, "recompiled": recompiled}
 
 
-def field(size: int) -> str:
+def field(peer: str, size: int) -> str:
     """The name of its ratio."""
-    return f"ratio_to_pytorch_{size}"
+    return f"ratio_to_{peer}_{size}"
 
 
 def parse() -> argparse.Namespace:

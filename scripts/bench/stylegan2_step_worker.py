@@ -1,8 +1,8 @@
 """A contender of stylegan2_step.py, in a process of its own.
 
-    python scripts/bench/stylegan2_step_worker.py {mindgan,pytorch} SIZE BATCH CHANNEL_BASE CHANNEL_MAX THREADS
+    python scripts/bench/stylegan2_step_worker.py CONTENDER SIZE BATCH CHANNEL_BASE CHANNEL_MAX THREADS
 
-It answers as mnist_step_worker.py does.
+CONTENDER is one of mindgan, pytorch, tuned_pytorch. It answers as mnist_step_worker.py does.
 """
 
 import json
@@ -50,15 +50,28 @@ def mindgan(images: np.ndarray, size: int, batch: int, channel_base: int, channe
 
 
 def pytorch(images: np.ndarray, size: int, batch: int, channel_base: int, channel_max: int, threads: int) -> Contender:
-    """The twin's iteration, of such images."""
+    """The twin's iteration, of such images, in plain operators."""
+    return twin(images, size, batch, channel_base, channel_max, threads, is_tuned=False)
+
+
+def tuned_pytorch(
+    images: np.ndarray, size: int, batch: int, channel_base: int, channel_max: int, threads: int
+) -> Contender:
+    """The same, tuned for speed."""
+    return twin(images, size, batch, channel_base, channel_max, threads, is_tuned=True)
+
+
+def twin(
+    images: np.ndarray, size: int, batch: int, channel_base: int, channel_max: int, threads: int, is_tuned: bool
+) -> Contender:
     import torch
     from stylegan2_twin import Twin
 
     torch.set_num_threads(threads)
     torch.manual_seed(SEED)
-    twin = Twin(size, channel_base, channel_max, batch, p=PROBABILITY)
+    training = Twin(size, channel_base, channel_max, batch, p=PROBABILITY, is_tuned=is_tuned)
     batches = endless(images, batch)
-    return Contender(lambda index: twin.step(index, next(batches)))
+    return Contender(lambda index: training.step(index, next(batches)))
 
 
 def endless(images: np.ndarray, batch: int) -> Iterator[np.ndarray]:
@@ -75,7 +88,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a framework prints is no answer
     limit_threads(threads)
     images = np.random.default_rng(SEED).integers(0, 256, (NUM_IMAGES, 3, size, size), np.uint8)
-    make = {"mindgan": mindgan, "pytorch": pytorch}[name]
+    make = {"mindgan": mindgan, "pytorch": pytorch, "tuned_pytorch": tuned_pytorch}[name]
     contender, num_done = make(images, size, batch, channel_base, channel_max, threads), 0
     for line in sys.stdin:
         if line.startswith("run "):

@@ -1,9 +1,10 @@
 """The PyTorch twin of StyleGAN2-ADA's training, eager, in float32 on CPU: Karras et al. 2020 (both), unconditional.
 
-The same networks, losses, phases, optimisers, moving average and augmentation, written for speed there.
+The same networks, losses, phases, optimisers, moving average and augmentation, in plain operators or tuned for speed.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from math import sqrt
 
@@ -31,6 +32,8 @@ class Twin:
         z_dim: of the latents, and of w.
         p: of each augmentation; None for none at all, not even the resampling that p = 0 makes.
         architecture: of the discriminator: resnet, skip or orig.
+        is_tuned: features are channels_last, and the regularisers differentiate convolutions as
+            stylegan2_twin_convolution.py does; else both are as PyTorch has them by itself.
     """
 
     def __init__(
@@ -43,13 +46,18 @@ class Twin:
         z_dim: int = 512,
         p: float | None = 0.2,
         architecture: str = "resnet",
+        is_tuned: bool = True,
     ):
         channels = {2**n: min(channel_base // 2**n, channel_max) for n in range(2, resolution.bit_length())}
         self.batch, self.z_dim = batch, z_dim
         self.r1_gamma = 0.0002 * resolution**2 / batch
         self.style_mixing = STYLE_MIXING
-        self.G = Generator(channels, z_dim, num_mapping_layers).to(memory_format=torch.channels_last)
-        self.D = Discriminator(channels, min(4, batch), 3, architecture).to(memory_format=torch.channels_last)
+        self.G = Generator(channels, z_dim, num_mapping_layers)
+        self.D = Discriminator(channels, min(4, batch), 3, architecture)
+        self.is_tuned = is_tuned
+        if is_tuned:
+            self.G.to(memory_format=torch.channels_last)
+            self.D.to(memory_format=torch.channels_last)
         self.G_ema = deepcopy(self.G).requires_grad_(False)
         self.optim_G, self.optim_D = lazy_adam(self.G, PL_INTERVAL), lazy_adam(self.D, R1_INTERVAL)
         self.augment: Callable[[Tensor], Tensor] = nn.Identity() if p is None else Pipe(resolution, p)
@@ -73,7 +81,7 @@ class Twin:
 
     def loss_path_length(self) -> Tensor:
         ws = self.mix(self.batch // PL_SHRINK)
-        with differentiable_twice():
+        with self.twice():
             images = self.G.synthesis(ws)
         noise = self.draw(*images.shape) / sqrt(images.shape[2] * images.shape[3])
         (slopes,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
@@ -89,10 +97,13 @@ class Twin:
 
     def loss_r1(self, real: Tensor) -> Tensor:
         real = real.detach().requires_grad_()
-        with differentiable_twice():
+        with self.twice():
             scores = self.D(self.augment(real))
         (slopes,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
         return slopes.square().sum((1, 2, 3)).mean() * (self.r1_gamma / 2)
+
+    def twice(self) -> AbstractContextManager[None]:
+        return differentiable_twice() if self.is_tuned else nullcontext()
 
     def generate(self) -> Tensor:
         return self.G.synthesis(self.mix(self.batch))

@@ -1,8 +1,8 @@
 """StyleGAN2's unconditional networks in PyTorch, for CPU: Karras et al. 2020, *Analyzing and Improving ... StyleGAN*.
 
 Parameters have the names of the authors' PyTorch networks. Gains, of activations and of residual branches, are folded
-into weights and demodulation, which are smaller than features. Features are channels_last, in which PyTorch's depthwise
-convolutions on CPU are up to ten times as fast, forwards and backwards.
+into weights and demodulation, which are smaller than features. Features have the memory format of the weights: in
+channels_last PyTorch's depthwise convolutions on CPU are up to ten times as fast, forwards and backwards.
 """
 
 from math import log2, sqrt
@@ -28,6 +28,12 @@ def upsample(x: Tensor) -> Tensor:
     """[N, C, H, W] to [N, C, 2H, 2W]"""
     channels = x.shape[1]
     return convolve(x, (FIR * 4).expand(channels, 1, 4, 4), None, 2, 1, transposed=True, groups=channels)
+
+
+def as_weight(x: Tensor, weight: Tensor) -> Tensor:
+    """In the memory format of a weight [O, I, 3, 3]."""
+    memory_format = torch.contiguous_format if weight.is_contiguous() else torch.channels_last
+    return x.contiguous(memory_format=memory_format)
 
 
 def lrelu(x: Tensor) -> Tensor:
@@ -152,7 +158,7 @@ class SynthesisBlock(nn.Module):
         """`ws`: those of its layers in turn, the last of which is that of toRGB."""
         if self.is_first:
             batch = ws[0].shape[0]
-            x = self.const.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = as_weight(self.const.expand(batch, -1, -1, -1), self.conv1.weight)
         else:
             x = self.conv0(x, ws[0])
         x = self.conv1(x, ws[-2])
@@ -218,7 +224,7 @@ class Epilogue(nn.Module):
         self.out = Dense(channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.cat([x, self.deviation(x)], 1).contiguous(memory_format=torch.channels_last)
+        x = as_weight(torch.cat([x, self.deviation(x)], 1), self.conv.weight)
         return self.out(self.fc(self.conv(x).flatten(1)))
 
     def deviation(self, x: Tensor) -> Tensor:
@@ -244,7 +250,7 @@ class Discriminator(nn.Module):
         self.b4 = Epilogue(channels[4], image_channels if self.skips else 0, group)
 
     def forward(self, images: Tensor) -> Tensor:
-        images = images.contiguous(memory_format=torch.channels_last)
+        images = as_weight(images, self.b4.conv.weight)
         x = None
         for resolution in self.resolutions:
             block = getattr(self, f"b{resolution}")
