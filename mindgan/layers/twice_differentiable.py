@@ -88,35 +88,50 @@ def row_of(value: float, num: int) -> Tensor:
     return Tensor(np.full((1, num), value, np.float32))
 
 
-class _Patches(nn.Cell):
-    """What the three products share: patches of an image's rows, and their adjoint.
+# What follows calls Cells where methods would do: MindSpore parses a method anew at every call. `where` int [P k] tells
+# the row of each tap of each patch, R for a row of zeros; `back` is the same with -1 for R.
 
-    `where` int [P k] tells the row of each tap of each patch, R for a row of zeros; `back` is the same with -1 for R.
-    """
+
+class Patches(nn.Cell):
+    """Rows [R, C] to [P, k C], of which `taps` is k."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gather, self.add, self.join = ops.Gather(), ops.UnsortedSegmentSum(), ops.Concat(0)
-        self.multiply, self.multiply_weights = ops.MatMul(), ops.MatMul(transpose_b=True)
-        self.multiply_across, self.turn = ops.MatMul(transpose_a=True), ops.Transpose()
+        self.gather, self.join = ops.Gather(), ops.Concat(0)
 
-    def patches(self, rows: Tensor, where: Tensor, num: int) -> Tensor:
-        """`rows` [R, C] to [P, num C]."""
+    def construct(self, rows: Tensor, where: Tensor, taps: int) -> Tensor:
         channels = rows.shape[1]
-        return self.gather(self.join((rows, zero_row(channels))), where, 0).reshape(-1, num * channels)
-
-    def product(self, rows: Tensor, where: Tensor, weight: Tensor) -> Tensor:
-        """Patches times `weight` [O, k C]: [P, O]."""
-        return self.multiply_weights(self.patches(rows, where, weight.shape[1] // rows.shape[1]), weight)
-
-    def across(self, rows: Tensor, where: Tensor, gradient: Tensor) -> Tensor:
-        """The adjoint in the weight: [O, k C]."""
-        num = where.shape[0] // gradient.shape[0]
-        return self.multiply_across(gradient, self.patches(rows, where, num))
+        return self.gather(self.join((rows, zero_row(channels))), where, 0).reshape(-1, taps * channels)
 
 
-class AddedBack(_Patches):
-    """The adjoint in rows of `shape` (R, C): gradient [P, O] to [R, C]."""
+class Product(nn.Cell):
+    """Patches times `weight` [O, k C]: [P, O]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.multiply = shared(Patches), ops.MatMul(transpose_b=True)
+
+    def construct(self, rows: Tensor, where: Tensor, weight: Tensor) -> Tensor:
+        return self.multiply(self.patches(rows, where, weight.shape[1] // rows.shape[1]), weight)
+
+
+class Across(nn.Cell):
+    """The adjoint of `Product` in the weight: [O, k C]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.multiply = shared(Patches), ops.MatMul(transpose_a=True)
+
+    def construct(self, rows: Tensor, where: Tensor, gradient: Tensor) -> Tensor:
+        return self.multiply(gradient, self.patches(rows, where, where.shape[0] // gradient.shape[0]))
+
+
+class AddedBack(nn.Cell):
+    """The adjoint of `Product` in rows of `shape` (R, C): gradient [P, O] to [R, C]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add, self.multiply = ops.UnsortedSegmentSum(), ops.MatMul()
 
     def construct(
         self, gradient: Tensor, where: Tensor, back: Tensor, weight: Tensor, shape: tuple[int, int]
@@ -124,11 +139,15 @@ class AddedBack(_Patches):
         return self.add(self.multiply(gradient, weight).reshape(-1, shape[1]), back, shape[0])
 
 
-class GatheredBack(_Patches):
+class GatheredBack(nn.Cell):
     """As `AddedBack`, where every row is the middle of a patch: a convolution too, with the taps in reverse order.
 
     Gathering is three times as fast as adding; but the weight has to be turned.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.multiply, self.turn = shared(Patches), ops.MatMul(), ops.Transpose()
 
     def construct(
         self, gradient: Tensor, where: Tensor, back: Tensor, weight: Tensor, shape: tuple[int, int]
@@ -139,7 +158,7 @@ class GatheredBack(_Patches):
         return self.multiply(self.patches(gradient, reversed_taps(where, taps), taps), turned)
 
 
-class ConvolutionProduct(_Patches):
+class ConvolutionProduct(nn.Cell):
     """rows [R, C], `where` and `back` int [P k], and weight [O, k C] to [P, O]."""
 
     def __init__(self, *, gathers_back: bool = False, keeps_patches: bool = True):
@@ -150,6 +169,7 @@ class ConvolutionProduct(_Patches):
             keeps_patches: for the weight's gradient; else they are gathered again, which takes time for memory.
         """
         super().__init__()
+        self.product = shared(Product)
         self.rows_gradient, self.weight_gradient = RowsGradient(gathers_back), WeightGradient(gathers_back)
         self.recall = Recall() if keeps_patches else ops.Depend()
 
@@ -169,12 +189,15 @@ class Recall(nn.Cell):
         return rows
 
 
-class RowsGradient(_Patches):
+class RowsGradient(nn.Cell):
     """`ConvolutionProduct`'s gradient in its rows; linear in both the gradient above and the weight."""
 
     def __init__(self, gathers_back: bool):
         super().__init__()
-        self.spread = GatheredBack() if gathers_back else AddedBack()  # an `if` within bprop does not compile
+        self.product, self.across = shared(Product), shared(Across)
+        self.spread = (
+            shared(GatheredBack) if gathers_back else shared(AddedBack)
+        )  # an `if` within bprop does not compile
 
     def construct(
         self, gradient: Tensor, where: Tensor, back: Tensor, weight: Tensor, shape: tuple[int, int]
@@ -194,12 +217,13 @@ class RowsGradient(_Patches):
         return self.product(above, where, weight), where, back, self.across(above, where, gradient), shape
 
 
-class WeightGradient(_Patches):
+class WeightGradient(nn.Cell):
     """`ConvolutionProduct`'s gradient in its weight; linear in both the rows and the gradient above."""
 
     def __init__(self, gathers_back: bool):
         super().__init__()
-        self.spread = GatheredBack() if gathers_back else AddedBack()
+        self.product, self.across = shared(Product), shared(Across)
+        self.spread = shared(GatheredBack) if gathers_back else shared(AddedBack)
 
     def construct(self, rows: Tensor, where: Tensor, back: Tensor, gradient: Tensor) -> Tensor:
         return self.across(rows, where, gradient)

@@ -5,10 +5,12 @@ from collections import Counter
 import pytest
 from mindspore import nn
 
+from mindgan.layers import native
 from mindgan.layers.convolution import Conv2d, ConvTranspose2d
 from mindgan.layers.normalisation import InstanceNorm
 from mindgan.layers.sharing import shared
 from mindgan.layers.twice_differentiable import AddBias, AddRows, GatherRows
+from mindgan.stylegan2.kernels import kernel_of
 from mindgan.stylegan2.networks import Discriminator, Generator
 from mindgan.stylegan2.ops import BiasAct, Resample
 from mindgan.stylegan2.shape import Shape
@@ -58,3 +60,19 @@ def test_layers_of_one_network_share():
     halves = nn.SequentialCell(InstanceNorm(), InstanceNorm())
     assert halves[0].standardise is halves[1].standardise
     assert Conv2d(16, 8, 3).multiply_patches is Conv2d(32, 16, 3).multiply_patches
+
+
+def test_layers_of_all_sizes_share_a_kernel():
+    blocks = Generator(Shape(32, 32, 3, 0, 8, 8, 2, 256, 8)).synthesis
+    assert blocks.b8.conv1.kernel is blocks.b32.conv1.kernel
+    assert blocks.b8.conv0.kernel is blocks.b32.conv0.kernel
+    assert blocks.b8.conv0.kernel is not blocks.b8.conv1.kernel
+
+
+def test_the_images_of_a_kernel_decide_how_it_works(monkeypatch):
+    small, large = kernel_of((8, 3, 8), (16, 16)), kernel_of((8, 3, 8), (512, 512))  # 72 kB and 75 MB of patches
+    assert not small.is_one_by_one
+    assert large.is_one_by_one
+    assert small.native is None
+    monkeypatch.setattr(native, "is_wanted", lambda: True)
+    assert kernel_of((8, 3, 8), (16, 16)).native is not None
