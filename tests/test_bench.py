@@ -310,6 +310,22 @@ def test_ratios_of_stylegan2_are_those_of_a_round_of_whole_cycles(stylegan2_step
     assert stylegan2_step.summary({32: (cycles, told)})["recompiled"] is True
 
 
+@pytest.mark.parametrize(("name", "is_tuned"), [("pytorch", False), ("tuned_pytorch", True)])
+def test_each_pytorch_is_the_twin_of_its_name(stylegan2_step, monkeypatch, name, is_tuned):
+    pytest.importorskip("torch", reason="PyTorch is not installed; see scripts/bench/requirements.txt")
+    twins, worker = importlib.import_module("stylegan2_twin"), importlib.import_module("stylegan2_step_worker")
+    made = []
+
+    class Kept(twins.Twin):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr(twins, "Twin", Kept)
+    getattr(worker, name)(np.zeros((2, 3, 16, 16), np.uint8), 16, 2, 64, 8, 1)
+    assert [twin.is_tuned for twin in made] == [is_tuned]
+
+
 @pytest.mark.slow
 def test_the_bench_of_stylegan2_measures():
     pytest.importorskip("torch", reason="PyTorch is not installed; see scripts/bench/requirements.txt")
