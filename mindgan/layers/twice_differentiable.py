@@ -195,9 +195,8 @@ class RowsGradient(nn.Cell):
     def __init__(self, gathers_back: bool):
         super().__init__()
         self.product, self.across = shared(Product), shared(Across)
-        self.spread = (
-            shared(GatheredBack) if gathers_back else shared(AddedBack)
-        )  # an `if` within bprop does not compile
+        # an `if` within bprop does not compile
+        self.spread = shared(GatheredBack) if gathers_back else shared(AddedBack)
 
     def construct(
         self, gradient: Tensor, where: Tensor, back: Tensor, weight: Tensor, shape: tuple[int, int]

@@ -46,7 +46,7 @@ class Kernel(nn.Cell):
         """
         super().__init__()
         self.inputs, self.kernel, self.outputs = shape
-        self.up, self.down, self.is_one_by_one = up, down, is_one_by_one
+        self.up, self.is_one_by_one = up, is_one_by_one
         self.multiply = ops.MatMul(transpose_b=True)
         self.convolved = shared(Convolved, down, gathers_back=gathers_back, keeps_patches=not is_one_by_one)
         self.transposed = shared(Transposed)

@@ -119,7 +119,8 @@ class Convolution(nn.Cell):
 class ModulatedConvolution(nn.Cell):
     """x [N, H, W, C] and styles w [N, D] to [N, H', W', O]: a convolution whose weights w scales; noise, leaky ReLU.
 
-    w comes divided by the root of D, once for all layers. After a transposed convolution comes the FIR filter.
+    w comes divided by the root of D, once for all layers. With `up` 2 the convolution is transposed, and a filter
+    of gain 4 comes after it (Karras et al. 2020, appendix B).
 
     The scales of modulation and demodulation are applied to the images, not to a weight for each of them (Karras et
     al. 2020, equations 1 and 3): the same numbers, for any batch.
