@@ -10,11 +10,12 @@ from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers import native, places
+from mindgan.layers.in_turn import InTurn
 from mindgan.layers.sharing import shared
 from mindgan.layers.torch_layout import TorchAxes
 from mindgan.layers.twice_differentiable import AddRows, ConvolutionProduct, ignored
 
-PATCHES_BYTES = 32 << 20  # where the patches of one image take more, images are convolved one after the other
+PATCHES_BYTES = 80 << 20  # where the patches of a batch take more, it is convolved in parts
 DEMODULATION_EPS = 1e-8
 TURNED_PER_PIXEL = 4  # outputs for which a weight is turned in the time that gathers instead of sums save for a pixel
 
@@ -22,7 +23,8 @@ TURNED_PER_PIXEL = 4  # outputs for which a weight is turned in the time that ga
 class Kernel(nn.Cell):
     """A convolution of x [N, H, W, C] with a weight: plain, with stride 2, or transposed with stride 2; no bias.
 
-    Layers of all sizes share it, which takes less time to compile: see `kernel_of`.
+    Layers of all sizes share it, which takes less time to compile: see `kernel_of`. Where patches would take too much
+    memory, the images are convolved in parts, and each part's patches are gathered again for the gradient.
     """
 
     def __init__(
@@ -32,7 +34,6 @@ class Kernel(nn.Cell):
         up: int,
         down: int,
         gathers_back: bool,
-        is_one_by_one: bool,
         is_native: bool,
     ):
         """
@@ -41,14 +42,15 @@ class Kernel(nn.Cell):
             up: 1, or 2 with a kernel of 3: [N, H, W, C] to [N, 2 H + 1, 2 W + 1, O].
             down: 1, or 2: with a kernel of 3 to [N, (H - 1) / 2, (W - 1) / 2, O], with one of 1 as without.
             gathers_back: as of `ConvolutionProduct`.
-            is_one_by_one: images are convolved one after the other, and patches gathered again.
             is_native: by MindSpore's own convolutions.
         """
         super().__init__()
         self.inputs, self.kernel, self.outputs = shape
-        self.up, self.is_one_by_one = up, is_one_by_one
+        self.up, self.down = up, down
         self.multiply = ops.MatMul(transpose_b=True)
-        self.convolved = shared(Convolved, down, gathers_back=gathers_back, keeps_patches=not is_one_by_one)
+        self.convolved = shared(Convolved, down, gathers_back=gathers_back)
+        part = shared(Convolved, down, gathers_back=gathers_back, keeps_patches=False)
+        self.in_turn = shared(InTurn, part)
         self.transposed = shared(Transposed)
         self.native: nn.Cell | None = None
         if is_native and up > 1:
@@ -79,18 +81,24 @@ class Kernel(nn.Cell):
         if self.kernel == 1:
             y = self.multiply(x.reshape(-1, self.inputs), weight)
             return y.reshape(*x.shape[:3], self.outputs)
-        if self.is_one_by_one and not is_sequence_value_unknown(x.shape):
-            images: tuple[Tensor, ...] = ()
-            for image in ops.split(x, 1, 0):
-                images += (self.convolved(image, weight),)
-            return ops.cat(images, 0)
-        return self.convolved(x, weight)
+        num, height, width, _ = x.shape
+        pixels = (height // self.down) * (width // self.down)
+        is_exported = is_sequence_value_unknown((num,))
+        num_parts = 1 if is_exported else parts_of(num, pixels * self.kernel**2 * self.inputs)
+        return self.convolved(x, weight) if num_parts == 1 else self.in_turn(x, weight, num_parts)
+
+
+@ops.constexpr
+def parts_of(num: int, numbers: int) -> int:
+    """How many parts `num` images are convolved in, all of one size; each image's patches have so many `numbers`."""
+    sizes = [size for size in range(1, num + 1) if num % size == 0 and size * numbers * 4 <= PATCHES_BYTES]
+    return num // max(sizes, default=1)
 
 
 class Convolved(nn.Cell):
     """x [N, H, W, C] and weight [O, 9 C] to [N, H', W', O]: with zeros around, or with stride 2 and without."""
 
-    def __init__(self, stride: int, *, gathers_back: bool, keeps_patches: bool):
+    def __init__(self, stride: int, *, gathers_back: bool, keeps_patches: bool = True):
         super().__init__()
         self.stride, self.padding = stride, 0 if stride == 2 else 1
         self.convolve = shared(ConvolutionProduct, gathers_back=gathers_back, keeps_patches=keeps_patches)
@@ -132,16 +140,13 @@ def kernel_of(shape: tuple[int, int, int], size: tuple[int, int], *, up: int = 1
         up: see there.
         down: see there.
     """
-    inputs, kernel, outputs = shape
     pixels = math.prod(size) // down**2
-    has_patches = up == 1 and kernel > 1
     return shared(
         Kernel,
         shape,
         up=up,
         down=down,
-        gathers_back=has_patches and down == 1 and TURNED_PER_PIXEL * pixels >= outputs,
-        is_one_by_one=has_patches and pixels * kernel**2 * inputs * 4 > PATCHES_BYTES,
+        gathers_back=up == down == 1 and shape[1] > 1 and TURNED_PER_PIXEL * pixels >= shape[2],
         is_native=native.is_wanted(),
     )
 

@@ -13,7 +13,7 @@ from mindspore import Tensor, nn, ops
 
 from mindgan.layers.sharing import shared
 from mindgan.stylegan2.layers import Convolution, FullyConnected, ModulatedConvolution, ToRGB, normal
-from mindgan.stylegan2.ops import Resample
+from mindgan.stylegan2.ops import ChannelsFirst, ChannelsLast, Resample
 from mindgan.stylegan2.shape import BASE_PX, Shape
 
 Architecture = Literal["resnet", "skip", "orig"]
@@ -109,6 +109,7 @@ class SynthesisNetwork(nn.Cell):
     def __init__(self, shape: Shape):
         super().__init__()
         self.w_dim, self.w_gain = shape.w_dim, 1 / math.sqrt(shape.w_dim)
+        self.to_first = shared(ChannelsFirst)
         self.blocks = []
         for level in shape.levels:
             block = SynthesisBlock(level, shape)
@@ -129,7 +130,7 @@ class SynthesisNetwork(nn.Cell):
                 first_noise += block.num_noise
             x, image = block(x, image, styles[first_w : first_w + num_layers + 1], noises)
             first_w += num_layers
-        return image.transpose(0, 3, 1, 2)
+        return self.to_first(image)
 
     def noise_const(self) -> np.ndarray:
         """The noise that belongs to the network: float32 [num_noise]."""
@@ -251,6 +252,7 @@ class Discriminator(nn.Cell):
             mbstd_group: images that are compared with one another.
         """
         super().__init__()
+        self.to_last = shared(ChannelsLast)
         self.blocks = []
         for level in reversed(shape.levels[1:]):
             block = DiscriminatorBlock(level, shape, architecture)
@@ -261,7 +263,7 @@ class Discriminator(nn.Cell):
 
     def construct(self, images: Tensor, c: Tensor, num_parts: int = 1) -> Tensor:
         """With `num_parts` 2, the halves of the images are compared among themselves only, as if they came apart."""
-        image = images.transpose(0, 2, 3, 1)
+        image = self.to_last(images)
         x = image
         for block in self.blocks:
             x, image = block(x, image)

@@ -12,9 +12,10 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from mindgan.layers import native
+from mindgan.layers.sharing import shared
 from mindgan.stylegan2.augment import XINT_MAX
 from mindgan.stylegan2.bilinear import NativeSampling, SparseSampling
-from mindgan.stylegan2.ops import upfirdn_matrix
+from mindgan.stylegan2.ops import ChannelsFirst, ChannelsLast, upfirdn_matrix
 
 # the low-pass filter of the wavelet sym6 (Daubechies 1992, chapter 6)
 SYM6 = np.array(
@@ -48,32 +49,30 @@ class Warp(nn.Cell):
         margins = margins_for(height, width, multipliers)
         down, across = Enlarged(height, margins[0]), Enlarged(width, margins[1])
         self.rows, self.columns = Places(down), Places(across)
+        self.grid, self.grid_size = Tensor(grids(height, width)), (len(grid(height)), len(grid(width)))
         self.enlarge_down = Tensor(down.matrix.astype(np.float32))
         self.enlarge_across = Tensor(across.matrix.astype(np.float32))
         self.reduce_down = Tensor(reducing_matrix(height).astype(np.float32))
         self.reduce_across = Tensor(reducing_matrix(width).astype(np.float32))
-        self.grid_y, self.grid_x = Tensor(grid(height).reshape(1, -1, 1)), Tensor(grid(width).reshape(1, 1, -1))
         self.sample = NativeSampling() if native.is_wanted() else SparseSampling()
-        self.multiply_rows, self.multiply_columns = ops.BatchMatMul(), ops.MatMul(transpose_b=True)
+        self.multiply, self.multiply_rows = ops.MatMul(), ops.BatchMatMul()
+        self.multiply_columns = ops.MatMul(transpose_b=True)
+        self.to_last, self.to_first = shared(ChannelsLast), shared(ChannelsFirst)
 
     def construct(self, images: Tensor, matrices: Tensor) -> Tensor:
         matrices = ops.stop_gradient(matrices)
-        x = self._coordinates(matrices[:, 0:1], matrices[:, 1:2], matrices[:, 2:3])
-        y = self._coordinates(matrices[:, 3:4], matrices[:, 4:5], matrices[:, 5:6])
-        large = self._enlarged(images)
-        return self._reduced(self.sample(large, self.rows(y), self.columns(x)))
+        x, y = self._coordinates(matrices[:, :3]), self._coordinates(matrices[:, 3:])
+        return self._reduced(self.sample(self._enlarged(images), self.rows(y), self.columns(x)))
 
-    def _coordinates(self, along_x: Tensor, along_y: Tensor, shift: Tensor) -> Tensor:
-        """Of each sample on one axis, [N, H', W'], in samples of the enlarged image from its centre."""
-        num = along_x.shape[0]
-        from_rows = along_y.reshape(num, 1, 1) * self.grid_y + 2 * shift.reshape(num, 1, 1)
-        return along_x.reshape(num, 1, 1) * self.grid_x + from_rows
+    def _coordinates(self, rows: Tensor) -> Tensor:
+        """By a row of each matrix: of each sample on one axis, [N, H', W'], in samples from the image's centre."""
+        return self.multiply(rows, self.grid).reshape(-1, *self.grid_size)
 
     def _enlarged(self, images: Tensor) -> Tensor:
         """[N, 2 H and more, 2 W and more, C]."""
         num, channels, height, width = images.shape
         across = self.multiply_columns(images.reshape(-1, width), self.enlarge_across)
-        across = across.reshape(num, channels, height, -1).transpose(0, 2, 3, 1)
+        across = self.to_last(across.reshape(num, channels, height, -1))
         down = self.multiply_rows(ops.tile(self.enlarge_down, (num, 1, 1)), across.reshape(num, height, -1))
         return down.reshape(num, self.enlarge_down.shape[0], self.enlarge_across.shape[0], channels)
 
@@ -81,7 +80,7 @@ class Warp(nn.Cell):
         """[N, H', W', C] to [N, C, H, W]."""
         num, height, width, channels = samples.shape
         down = self.multiply_rows(ops.tile(self.reduce_down, (num, 1, 1)), samples.reshape(num, height, -1))
-        down = down.reshape(num, self.height, width, channels).transpose(0, 3, 1, 2)
+        down = self.to_first(down.reshape(num, self.height, width, channels))
         across = self.multiply_columns(down.reshape(-1, width), self.reduce_across)
         return across.reshape(num, channels, self.height, self.width)
 
@@ -89,18 +88,18 @@ class Warp(nn.Cell):
 class Places(nn.Cell):
     """Coordinates along one axis of the enlarged image, from its centre, to a line of it and the part of the way on.
 
-    The line is an integer, below the last; coordinates beyond the margin are on lines of zeros.
+    The line is an integer, though float32, below the last; coordinates beyond the margin are on lines of zeros.
     """
 
     def __init__(self, axis: "Enlarged"):
         super().__init__()
         self.half = axis.half
-        self.lines = Tensor(axis.lines.astype(np.int32))
+        self.lines = Tensor(axis.lines.astype(np.float32))
 
     def construct(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
         inside = ops.clamp(coordinates, -self.half, self.half + 1)
         before = ops.floor(inside)
-        return ops.gather(self.lines, ops.cast(before, ms.int32) + self.half, 0), inside - before
+        return ops.gather(self.lines, ops.cast(before + self.half, ms.int32), 0), inside - before
 
 
 class Enlarged:
@@ -158,6 +157,12 @@ def grid(size: int) -> np.ndarray:
     """Where the samples of the result are, from the centre of the image, in samples: float32 [2 size + 10]."""
     num = 2 * (size + BESIDE)
     return (np.arange(num) - (num - 1) / 2 + EARLIER).astype(np.float32)
+
+
+def grids(height: int, width: int) -> np.ndarray:
+    """x and y of each sample of the result, as of `grid`, and 2, the samples in a pixel: float32 [3, H' W']."""
+    y, x = np.meshgrid(grid(height), grid(width), indexing="ij")
+    return np.stack([x, y, np.full_like(x, 2)]).reshape(3, -1)
 
 
 def margins_for(height: int, width: int, multipliers: Mapping[str, float]) -> tuple[int, int]:

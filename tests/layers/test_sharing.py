@@ -69,10 +69,10 @@ def test_layers_of_all_sizes_share_a_kernel():
     assert blocks.b8.conv0.kernel is not blocks.b8.conv1.kernel
 
 
-def test_the_images_of_a_kernel_decide_how_it_works(monkeypatch):
-    small, large = kernel_of((8, 3, 8), (16, 16)), kernel_of((8, 3, 8), (512, 512))  # 72 kB and 75 MB of patches
-    assert not small.is_one_by_one
-    assert large.is_one_by_one
+def test_the_device_and_the_images_decide_how_a_kernel_works(monkeypatch):
+    small, large = kernel_of((8, 3, 8), (4, 4)), kernel_of((8, 3, 8), (8, 8))
+    assert small.convolved is large.convolved
+    assert kernel_of((8, 3, 128), (4, 4)).convolved is not kernel_of((8, 3, 128), (8, 8)).convolved
     assert small.native is None
     monkeypatch.setattr(native, "is_wanted", lambda: True)
-    assert kernel_of((8, 3, 8), (16, 16)).native is not None
+    assert kernel_of((8, 3, 8), (4, 4)).native is not None

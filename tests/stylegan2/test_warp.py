@@ -183,7 +183,7 @@ def test_both_ways_of_sampling_agree_and_can_be_differentiated_twice():
     sampled = apply(images)
     gradient = spread(3 * sampled**2)
     expected = (gradient**2).sum(), spread(6 * sampled * apply(2 * gradient))
-    places = [Tensor(rows), Tensor(columns), *(Tensor(part.astype(np.float32)) for part in (down, across))]
+    places = [Tensor(part.astype(np.float32)) for part in (rows, columns, down, across)]
     for sample in (SparseSampling(), NativeSampling()):
         compute = ms.value_and_grad(Norm(sample), 0)
 
