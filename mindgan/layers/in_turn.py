@@ -5,6 +5,7 @@ MindSpore starts whatever has its inputs, so all parts would be on the way at on
 
 from mindspore import Tensor, nn, ops
 
+from mindgan.layers.convolution import zero_row
 from mindgan.layers.sharing import shared
 
 
@@ -22,7 +23,7 @@ class InTurn(nn.Cell):
 
     def construct(self, x: Tensor, weight: Tensor, num_parts: int) -> Tensor:
         results: tuple[Tensor, ...] = ()
-        token = ops.zeros((1,), x.dtype)
+        token = zero_row(1)
         for part in ops.split(x, x.shape[0] // num_parts, 0):
             result, token = self.end(self.cell(self.begin(part, token), weight))
             results += (result,)
@@ -51,7 +52,7 @@ class End(nn.Cell):
         self.after = ops.Depend()
 
     def construct(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return y, self.after(ops.zeros((1,), y.dtype), y)
+        return y, self.after(zero_row(1), y)
 
     def bprop(self, y: Tensor, out: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor]) -> tuple[Tensor]:
         return (self.after(gradients[0], gradients[1]),)
