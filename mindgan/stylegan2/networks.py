@@ -11,6 +11,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from mindgan.layers import native
 from mindgan.layers.sharing import shared
 from mindgan.stylegan2.layers import Convolution, FullyConnected, ModulatedConvolution, ToRGB, normal
 from mindgan.stylegan2.ops import ChannelsFirst, ChannelsLast, Resample
@@ -109,7 +110,7 @@ class SynthesisNetwork(nn.Cell):
     def __init__(self, shape: Shape):
         super().__init__()
         self.w_dim, self.w_gain = shape.w_dim, 1 / math.sqrt(shape.w_dim)
-        self.to_first = shared(ChannelsFirst)
+        self.to_first = shared(ChannelsFirst, is_native=native.is_wanted())
         self.blocks = []
         for level in shape.levels:
             block = SynthesisBlock(level, shape)
@@ -252,7 +253,7 @@ class Discriminator(nn.Cell):
             mbstd_group: images that are compared with one another.
         """
         super().__init__()
-        self.to_last = shared(ChannelsLast)
+        self.to_last = shared(ChannelsLast, is_native=native.is_wanted())
         self.blocks = []
         for level in reversed(shape.levels[1:]):
             block = DiscriminatorBlock(level, shape, architecture)

@@ -10,7 +10,6 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.ops.functional import is_sequence_value_unknown
 
-from mindgan.layers import native
 from mindgan.layers.activations import LEAKY_SLOPE
 from mindgan.layers.sharing import shared
 from mindgan.layers.twice_differentiable import AddBias, GatherRows
@@ -125,9 +124,13 @@ class ChannelsLast(nn.Cell):
     faster.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_native: bool):
+        """
+        Args:
+            is_native: by MindSpore's Transpose.
+        """
         super().__init__()
-        self.is_native, self.multiply = native.is_wanted(), ops.BatchMatMul(transpose_a=True)
+        self.is_native, self.multiply = is_native, ops.BatchMatMul(transpose_a=True)
 
     def construct(self, images: Tensor) -> Tensor:
         if self.is_native:
@@ -140,9 +143,9 @@ class ChannelsLast(nn.Cell):
 class ChannelsFirst(nn.Cell):
     """Images [N, H, W, C] of a few channels to [N, C, H, W]; see `ChannelsLast`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_native: bool):
         super().__init__()
-        self.is_native, self.multiply = native.is_wanted(), ops.BatchMatMul(transpose_b=True)
+        self.is_native, self.multiply = is_native, ops.BatchMatMul(transpose_b=True)
 
     def construct(self, images: Tensor) -> Tensor:
         if self.is_native:

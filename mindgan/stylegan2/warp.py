@@ -12,7 +12,6 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from mindgan.layers import native
-from mindgan.layers.sharing import shared
 from mindgan.stylegan2.augment import XINT_MAX
 from mindgan.stylegan2.bilinear import NativeSampling, SparseSampling
 from mindgan.stylegan2.ops import ChannelsFirst, ChannelsLast, upfirdn_matrix
@@ -54,10 +53,11 @@ class Warp(nn.Cell):
         self.enlarge_across = Tensor(across.matrix.astype(np.float32))
         self.reduce_down = Tensor(reducing_matrix(height).astype(np.float32))
         self.reduce_across = Tensor(reducing_matrix(width).astype(np.float32))
-        self.sample = NativeSampling() if native.is_wanted() else SparseSampling()
+        is_native = native.is_wanted()
+        self.sample = NativeSampling() if is_native else SparseSampling()
         self.multiply, self.multiply_rows = ops.MatMul(), ops.BatchMatMul()
         self.multiply_columns = ops.MatMul(transpose_b=True)
-        self.to_last, self.to_first = shared(ChannelsLast), shared(ChannelsFirst)
+        self.to_last, self.to_first = ChannelsLast(is_native=is_native), ChannelsFirst(is_native=is_native)
 
     def construct(self, images: Tensor, matrices: Tensor) -> Tensor:
         matrices = ops.stop_gradient(matrices)

@@ -6,7 +6,7 @@ import pytest
 from mindspore import Tensor, nn, ops
 
 from mindgan.stylegan2 import ops as stylegan_ops
-from mindgan.stylegan2.ops import Resample, ScaleChannels, upfirdn_matrix
+from mindgan.stylegan2.ops import ChannelsFirst, ChannelsLast, Resample, ScaleChannels, upfirdn_matrix
 
 random = np.random.default_rng(0)
 
@@ -128,3 +128,12 @@ def test_scales_by_image_and_channel():
     x, scales = (random.standard_normal(shape).astype(np.float32) for shape in ((3, 4, 5, 2), (3, 2)))
     found = ScaleChannels()(Tensor(x), Tensor(scales)).asnumpy()
     np.testing.assert_array_equal(found, x * scales[:, None, None])
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_channels_move(channels, is_native):
+    images = np.random.default_rng(1).standard_normal((2, channels, 3, 5)).astype(np.float32)
+    last = ChannelsLast(is_native=is_native)(Tensor(images))
+    np.testing.assert_array_equal(last.asnumpy(), images.transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(ChannelsFirst(is_native=is_native)(last).asnumpy(), images)
