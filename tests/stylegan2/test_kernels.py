@@ -17,15 +17,17 @@ NUM, SIZE, INPUTS, OUTPUTS = 6, (7, 9), 3, 4  # stride 2 wants odd sides
 
 
 class Convolved(nn.Cell):
-    """The sum of the cubes of what a kernel gives."""
+    """The sum of the cubes of what a kernel gives, each times a number of its own, so that none may change places."""
 
     def __init__(self, down):
         super().__init__()
         # made anew: what another size of parts had compiled is not to be found again
         self.kernel = Kernel((INPUTS, 3, OUTPUTS), up=1, down=down, gathers_back=down == 1, is_native=False)
+        shape = (NUM, SIZE[0] // down, SIZE[1] // down, OUTPUTS)
+        self.factors = Tensor(np.random.default_rng(6).standard_normal(shape).astype(np.float32))
 
     def construct(self, x, weight):
-        return (self.kernel(x, weight) ** 3).sum()
+        return (self.kernel(x, weight) ** 3 * self.factors).sum()
 
 
 class Twice(nn.Cell):
@@ -126,6 +128,7 @@ def test_parts_come_in_turn():
     ours, theirs = context.Pipe()
     process = context.Process(target=memory_of_gradients, args=(theirs,))
     process.start()
+    theirs.close()  # so that a process that ends without a word is not waited for
     assert ours.poll(120)
     assert ours.recv() < patches
     process.join()
