@@ -161,6 +161,13 @@ def augmented(key: str, golden: dict[str, np.ndarray], mode: str) -> np.ndarray:
     return cell(*map(Tensor, (x, draws, *noise))).asnumpy()
 
 
+def noise_deviation(key: str, golden: dict[str, np.ndarray]) -> float:
+    """Of the noise that is added for ``noise@<percentile>``."""
+    channels, height, width = golden["x"].shape[1:]
+    augment = Augment("noise", channels=channels, height=height, width=width)
+    return float(augment.draw_at(float(key.split("@")[1]))[0, 0])  # it is all that is drawn
+
+
 class Score(nn.Cell):
     """sum(tanh(augmented(x) w))."""
 

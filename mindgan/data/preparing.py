@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from mindgan.data.findings import Rules
+from mindgan.data.findings import DROPPED, Rules
 from mindgan.data.image_set import ImageSet, shown
 from mindgan.data.report import Report, whole_text
 from mindgan.data.validation import preview, validate
@@ -49,7 +49,8 @@ def validated_into(
         UserError: fewer than `least` images are left, or the folder cannot be written.
     """
     report = validate(images, run.validation / name, **asdict(rules), least=least)
-    say(f"validation of {report.summary()}")
+    where = f"; see {shown(run.validation_report)}" if report.counts[DROPPED] else ""
+    say(f"validation of {report.summary()}{where}")
     return report
 
 

@@ -107,11 +107,11 @@ def _costs(config: StyleGanConfig, state: TrainState, data: LabelledImages) -> l
     seconds = sum(times[kind] * num for kind, (_, num) in kinds.items()) / cycle
     usual = times.get((True, True), max(times.values()))
     compiling = [max(first - usual, 0.0) for first in firsts]
-    total = seconds * make_schedule(config).total_steps
+    total = seconds * make_schedule(config).total_steps + sum(compiling)
     again = f", and {compiling[1]:.0f} s when p leaves 0" if config.aug == "ada" else ""
     return [
         f"time: {seconds:.3f} s a step of {config.batch_size} images, {seconds / config.batch_size * 1000:.1f} s a "
-        f"kimg; {config.total_kimg:g} kimg take about {duration_text(total)}, without samples and Data/",
+        f"kimg; {config.total_kimg:g} kimg take about {duration_text(total)} with compiling, without samples and Data/",
         f"compiling: about {compiling[0]:.0f} s before the first step{again}",
         f"memory: {_memory():.1f} GB at its peak",
     ]

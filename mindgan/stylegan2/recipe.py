@@ -27,7 +27,7 @@ from mindgan.stylegan2.settings import Settings
 from mindgan.stylegan2.state import NETWORKS, make_state
 from mindgan.training import checkpoint
 from mindgan.training.hooks import SaveState
-from mindgan.training.run_config import places, tell_other_versions, write_config
+from mindgan.training.run_config import Warnings, places, tell_other_versions, write_config
 from mindgan.training.state import TrainState
 from mindgan.training.trainer import Hook, Schedule
 from mindgan.training.trainer import train as train_loop
@@ -52,11 +52,12 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     run.check()
     settings = resume.without_itself(config, run, console.say)
     config = settings.resolved()
-    found = prepare.find(config, run, say=console.say)
+    say = Warnings(run, console.say)
+    found = prepare.find(config, run, say=say)
     target = device.configure(config.device_target, config.mode)
-    started = _start(config, run, found, console)
+    started = _start(config, run, found, say)
     for warning in warnings_of(config, run):
-        console.say(warning)
+        say(warning)
     run.create()  # only now: whatever is wrong with labels, numbers of images or --resume leaves nothing behind
     console.log_to(run.log)
     run.remove_parts()
@@ -65,7 +66,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         with scratch_folder() as folder:
             about = about_run(config, prepare.preview(config, run, found, folder))
         checkpoint.require_same_run(run, about)
-    data = prepare.load(config, run, found, say=console.say)
+    data = prepare.load(config, run, found, say=say)
     state = make_state(config, data.num_classes) if started is None else started
     state.about = about_run(config, data)
     schedule = make_schedule(config)
@@ -79,6 +80,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
         "num_images": len(data.images),
         "fitted": str(data.counts),
         "class_names": list(data.class_names),
+        "warnings": say.kept,
         "nimg_per_epoch": schedule.nimg_per_epoch,
         "device": target,
         "resolved": config.settings(),
@@ -86,6 +88,9 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     }
     write_config(run, settings.settings(), told)
     console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")
+    if state.nimg < schedule.total_nimg:
+        again = ", and so does the first that augments" if config.aug == "ada" else ""
+        console.say(f"the first step compiles the networks, which can take a minute or two{again}")
     if not _train(run, config, state, data, schedule, console):
         return None
     results.render(run.root)
@@ -104,7 +109,9 @@ def warnings_of(config: StyleGanConfig, run: RunDirectory) -> list[str]:
     return found
 
 
-def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, console: Console) -> TrainState | None:
+def _start(
+    config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, say: Callable[[str], None]
+) -> TrainState | None:
     """A state where --resume or --freezed could be wrong; None without them, and where a run goes on with its own."""
     if not (config.resume or config.freezed) or run.states():
         return None
@@ -112,7 +119,7 @@ def _start(config: StyleGanConfig, run: RunDirectory, found: ImageSet | None, co
     num_classes, names = prepare.classes(config, run, found)
     state = make_state(config, num_classes)
     if source is not None:
-        resume.start_from(source, state, names, partial=config.resume_partial, say=console.say)
+        resume.start_from(source, state, names, partial=config.resume_partial, say=say)
     return state
 
 

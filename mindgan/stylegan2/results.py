@@ -16,7 +16,7 @@ from mindgan.runtime import jsonl
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import doctor
-from mindgan.training.run_config import epoch_seconds, read_run
+from mindgan.training.run_config import epoch_seconds, read_run, warnings_in
 
 MIN_GIF_WIDTH, MAX_GIF_WIDTH = 480, 800  # screen pixels; smaller grids are enlarged, larger ones reduced
 REAL_FAKE = ("green", "purple")  # blue and orange are G's and D's
@@ -130,12 +130,12 @@ def _save_report(
         facts=_facts(run, config, stats, seconds),
         samples=samples,
         pictures={"real images": run.reals, **newest, "fakes of the same latents, by kimg": run.gif},
-        warnings=[*_of_few_images(about), *found],
+        warnings=[*(warnings_in(about) or _of_few_images(about)), *found],
     )
 
 
 def _of_few_images(about: Mapping[str, Any]) -> list[str]:
-    """What to expect of few images."""
+    """What to expect of few images, of runs from before warnings were kept."""
     num = about.get("num_images")
     warning = few_images_warning(num) if isinstance(num, int) else None
     return [warning] if warning else []

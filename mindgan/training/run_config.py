@@ -1,9 +1,10 @@
 """config.json: what a run is of, complete, with versions and device."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mindgan.runtime import device, files, jsonl
 from mindgan.runtime.errors import UserError
@@ -19,6 +20,35 @@ def write_config(run: RunDirectory, settings: dict[str, object], about: dict[str
         about: of the run: at least ``family``, ``data``, ``device`` and ``nimg_per_epoch``.
     """
     files.write_json(run.config, {"settings": settings, "run": about, "versions": device.versions()})
+
+
+class Warnings:
+    """Says lines, and keeps those that warn: for a run's config.json, and so its report."""
+
+    START = "warning: "
+
+    def __init__(self, run: RunDirectory, say: Callable[[str], None]):
+        """
+        Args:
+            run: whose former warnings are kept, where it goes on.
+            say: what lines are passed on to.
+        """
+        self._say = say
+        self.kept: list[str] = []
+        with suppress(UserError):  # there is none yet, or it is damaged and written anew
+            self.kept = warnings_in(read_config(run)["run"])
+
+    def __call__(self, line: str) -> None:
+        self._say(line)
+        warning = line.removeprefix(self.START)
+        if warning != line and warning not in self.kept:
+            self.kept.append(warning)
+
+
+def warnings_in(about: Mapping[str, Any]) -> list[str]:
+    """Those that ``run`` of a config.json keeps; none where it is of another kind."""
+    kept = about.get("warnings")
+    return [str(warning) for warning in kept] if isinstance(kept, list) else []
 
 
 def places(**data: str | None) -> dict[str, str]:

@@ -40,6 +40,7 @@ def test_class_folders_stay_and_what_is_broken_goes(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(data.labels, np.eye(2)[[0, 0, 0, 1, 1, 1]])
     assert said[0].startswith(f"validation of {tmp_path}/in: 8 images: 4 kept, 2 converted, 0 renamed, 2 dropped")
+    assert said[0].endswith(f"; see {run.validation_report}")
     report = run.validation_report.read_text()
     assert "dog/x.png: dropped (cannot be decoded" in report
     assert "cat/gone.png: dropped (a broken symbolic link)" in report

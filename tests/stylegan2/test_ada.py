@@ -48,7 +48,7 @@ def test_no_ceiling_but_the_one_that_is_asked_for():
 
 
 def test_without_scores_nothing_is_certain():
-    """As published: the mean of nothing is 0, below the target."""
+    """The mean of nothing is taken for 0, below the target."""
     assert changed(Ada(0.5), []) == pytest.approx(0.18)
 
 

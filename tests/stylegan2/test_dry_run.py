@@ -70,7 +70,7 @@ def test_costs_are_those_of_a_cycle(monkeypatch):
     assert seen == [(0, 0), *((index, pytest.approx(0.2)) for index in (0, 0, 1, 4))]
     seconds = (12 * 1 + 3 * 3 + 7) / 16
     assert lines[0].startswith(f"time: {seconds:.3f} s a step of 8 images, {seconds * 125:.1f} s a kimg; 16 kimg take")
-    assert "58 min" in lines[0]  # 2,000 steps
+    assert "take about 59 min 50 s with compiling, " in lines[0]  # 2,000 steps and 90 s
     assert lines[1] == "compiling: about 40 s before the first step, and 50 s when p leaves 0"
     assert lines[2] == "memory: 1.2 GB at its peak"
 

@@ -8,6 +8,7 @@ import pytest
 from mindspore import Tensor, nn
 
 from mindgan.layers.torch_layout import load_torch, to_torch
+from mindgan.stylegan2.layers import Convolution, ModulatedConvolution, ToRGB
 from mindgan.stylegan2.networks import Discriminator, Generator, MinibatchStd, for_all_layers
 from mindgan.stylegan2.shape import Shape, num_layers
 
@@ -154,6 +155,29 @@ def test_the_clamp_of_both_networks():
     np.testing.assert_allclose(scores, 0, atol=1e-7)
     open_ = Generator(Shape(8, 8, **SMALL))
     assert np.abs(open_(tensor(2, 6), tensor(2, 1), tensor(2, shape.num_noise)).asnumpy()).max() > 1e-3
+
+
+def clamps(network, kind):
+    """Of the layers of a kind that have an activation or a bias, by their names."""
+    layers = [(name, cell) for name, cell in network.cells_and_names() if isinstance(cell, kind)]
+    return {name: layer.finish.clamp for name, layer in layers if layer.bias is not None}
+
+
+def test_every_layer_of_the_generator_clamps():
+    generator = Generator(dataclasses.replace(Shape(16, 16, **SMALL), conv_clamp=3.0))
+    found = clamps(generator, (ModulatedConvolution, ToRGB))
+    assert len(found) == 5 + 3
+    assert set(found.values()) == {3.0}
+
+
+@pytest.mark.parametrize(("architecture", "gain"), [("resnet", math.sqrt(0.5)), ("skip", 1), ("orig", 1)])
+def test_every_layer_of_the_discriminator_clamps(architecture, gain):
+    """What goes on with a gain is clamped with it; the way past the layers of 'resnet' has no activation."""
+    shape = dataclasses.replace(Shape(16, 16, **SMALL), conv_clamp=3.0)
+    found = clamps(Discriminator(shape, architecture=architecture), Convolution)
+    assert len(found) == (3 if architecture == "skip" else 1) + 2 * 2 + 1
+    for name, clamp in found.items():
+        assert clamp == pytest.approx(3 * gain if name.endswith("conv1") else 3), name
 
 
 class Recorder(nn.Cell):

@@ -213,6 +213,13 @@ def test_few_images_and_what_was_done_to_them(tmp_path: Path):
     text = " ".join(shown(tmp_path).split())
     assert "images 69 of these brought to size 3 cropped, 2 reduced" in text
     assert "69 images are fewer than 70: expect copies of them" in text
+    config["run"]["warnings"] = ["only one image of b", "69 are few"]
+    run.config.write_text(json.dumps(config))
+    results.render(tmp_path)
+    text = " ".join(shown(tmp_path).split())
+    assert "only one image of b" in text
+    assert "69 are few" in text
+    assert "fewer than 70" not in text  # it is told once
 
 
 def test_what_is_not_finite_is_counted_and_breaks_nothing(tmp_path: Path):

@@ -140,6 +140,16 @@ def test_which_phase_changes_what():
             assert own - others >= {name for name in trained[network] if name.endswith("weight")}
 
 
+@pytest.mark.parametrize("phase", ["Greg", "Dreg"])
+def test_regularisation_trains(phase):
+    """Compiled, as PyNative does not derive twice. Biases, and what follows the last of D's layers, may stay."""
+    training, network = Training(), NETWORK_OF[phase]
+    cell = Phases(training.state.cells, training.config, None, {}).cells[phase]
+    changed = changes(training, lambda: cell(*map(Tensor, inputs_of(training, phase, 2))))
+    weights = {f"{network}/{p.name}" for p in training.state.cells[network].trainable_params() if p.ndim > 1}
+    assert len(changed & weights) > 0.8 * len(weights)
+
+
 @pytest.mark.usefixtures("pynative")
 @pytest.mark.parametrize(("num", "frozen"), [(2, ("b8.fromrgb", "b8.conv0")), (4, ("b8.",))])
 def test_frozen_layers_stay_and_the_others_learn(num, frozen):

@@ -70,6 +70,15 @@ def trained(request, tmp_path_factory) -> tuple[str, RunDirectory]:
     return kind, RunDirectory(folder / "run")
 
 
+def test_what_takes_long_and_what_was_warned_of_is_told(trained):
+    _, run = trained
+    log = run.log.read_text()
+    assert "the first step compiles the networks, which can take a minute or two\n" in log  # none begins at p = 0
+    warnings = [line.removeprefix("warning: ") for line in log.splitlines() if line.startswith("warning: 6 images")]
+    assert len(warnings) == 1
+    assert json.loads(run.config.read_text())["run"]["warnings"][-1] == warnings[0]
+
+
 def opened(path: Path) -> tuple[tuple[int, int], str]:
     """Size as (height, width), and mode."""
     with Image.open(path) as image:

@@ -6,7 +6,14 @@ import pytest
 
 from mindgan.runtime.errors import UserError
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.training.run_config import epoch_seconds, read_config, tell_other_versions, write_config
+from mindgan.training.run_config import (
+    Warnings,
+    epoch_seconds,
+    read_config,
+    tell_other_versions,
+    warnings_in,
+    write_config,
+)
 
 ABOUT = {"family": "cyclegan", "data": "a to b", "device": "CPU", "nimg_per_epoch": 4}
 
@@ -23,6 +30,25 @@ def test_what_was_written_is_read(run):
     assert config["settings"] == {"seed": 1, "resume": ""}
     assert config["run"] == ABOUT
     assert {"python", "mindspore", "numpy", "mindgan"} <= config["versions"].keys()
+
+
+def test_warnings_are_said_and_kept_by_a_run_that_goes_on(run, tmp_path):
+    said = []
+    say = Warnings(run, said.append)
+    for line in ("warning: few", "training", "warning: small", "warning: few"):
+        say(line)
+    assert said == ["warning: few", "training", "warning: small", "warning: few"]
+    write_config(run, {}, {**ABOUT, "warnings": say.kept})
+    again = Warnings(run, said.append)
+    again("warning: small")
+    again("warning: new")
+    assert again.kept == ["few", "small", "new"]
+    assert Warnings(RunDirectory(tmp_path / "new"), said.append).kept == []
+
+
+@pytest.mark.parametrize("kept", [{}, {"warnings": None}, {"warnings": "few"}, {"warnings": []}])
+def test_a_run_that_kept_none_has_none(kept):
+    assert warnings_in(kept) == []
 
 
 def test_the_same_versions_are_not_told(run):
