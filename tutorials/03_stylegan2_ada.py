@@ -166,7 +166,7 @@ z = random.standard_normal((4, shape.z_dim)).astype(np.float32)
 w = mapping_by_hand(z)
 mapping_difference = float(np.abs(generator.mapping(Tensor(z), Tensor(z)).asnumpy() - w).max())
 print("z", z.shape, "-> w", w.shape, f"  largest difference to the package's mapping: {mapping_difference:.1e}")
-print(f"the synthesis network of {shape.height} pixels reads w {shape.num_ws} times")
+print(f"the synthesis network of {shape.height} pixels takes {shape.num_ws} styles w")
 assert mapping_difference < 1e-4
 
 # %% [markdown]
@@ -612,9 +612,9 @@ show_gallery(gallery, columns=3)
 
 # %% [markdown]
 # $p$ says **how many** images are changed, not how much. At $p = 0.1$ one in ten is mirrored, and then wholly; at
-# $p = 1$ none is spared. (The draws are the same in every column, so what is changed at 0.1 stays changed. Mirroring
-# and quarter turns can draw "not at all", too, so even at $p = 1$ some stay as they are. Where something was cut out,
-# pixels are 0, which between -1 and 1 is grey.)
+# $p = 1$ none is spared. (The draws are the same in every column, so what is changed at 0.1 stays changed. Mirroring,
+# quarter turns, the luma flip and the shift by whole pixels can draw "not at all", too, so even at $p = 1$ some stay as
+# they are. Where something was cut out, pixels are 0, which between -1 and 1 is grey.)
 #
 # Together they add up. The default pipe `bgc` has the twelve transforms from "mirror" to "saturation", each with its
 # own coin; `bgcfnc` has all fifteen. Six pictures:
@@ -712,8 +712,9 @@ print(f"largest difference of p: {ada_difference:.1e}; p in the end {history[-1,
 assert ada_difference < 1e-4
 
 # %% [markdown]
-# At first $r_t$ is below the target and $p$ stays at 0: nothing is augmented that need not be. Then $p$ climbs at full
-# speed, overshoots a little, and settles where the discriminator is right as often as it should be.
+# At first $r_t$ is below the target and $p$ stays at 0: nothing is augmented that need not be. Then $p$ climbs, more
+# slowly than it could, as $r_t$ is the mean of 64 signs only and falls below the target by chance again and again,
+# until the discriminator is right as often as it should be.
 #
 # ### The same twenty digits, augmented
 #
