@@ -1040,6 +1040,9 @@ found = doctor.findings(stats, resolved.settings())
 print("this lesson's own training:", fill(" ".join(found), 110) if found else "nothing of the kind")
 
 # %% [markdown]
+# The last line is of the end. In the middle of a training, while the digits are blots that are all alike, the doctor
+# may well warn of collapse, as you may have seen above; it is worth heeding where it stays.
+#
 # * **Turned or oddly coloured images.** An augmentation leaks, as $p$ went too high. `--p_max 0.8`; or leave out what
 #   should not show: `--no-rotate`, `--no-flip`, or another `--augpipe`.
 # * **$p$ climbs and climbs.** The discriminator overfits whatever ADA does: too few images. More of them, `--mirror`
