@@ -12,7 +12,7 @@ from mindspore.ops.functional import is_sequence_value_unknown
 
 from mindgan.layers.activations import LEAKY_SLOPE
 from mindgan.layers.sharing import shared
-from mindgan.layers.twice_differentiable import AddBias, GatherRows
+from mindgan.layers.twice_differentiable import AddBias, GatherRows, ReorderRows
 
 RESAMPLE_FILTER = (1, 3, 3, 1)
 AT_ONCE_PX = 256  # images up to so many pixels are resampled by one matrix, larger ones along each axis
@@ -84,7 +84,7 @@ class Resample(nn.Cell):
         else:
             self.down, self.across = _constant(down_matrix), _constant(across_matrix)
         self.is_turned = size[1] > MOST_COPIED_PX
-        self.multiply = ops.BatchMatMul()
+        self.multiply, self.swap = ops.BatchMatMul(), shared(SwapSides)
 
     def construct(self, x: Tensor) -> Tensor:
         num, height, width, channels = x.shape
@@ -93,9 +93,9 @@ class Resample(nn.Cell):
             return y.reshape(num, *self.out_size, channels)
         y = self.multiply(_copies(self.down, num), x.reshape(num, height, width * channels))
         if self.is_turned:
-            y = y.reshape(num, self.out_size[0], width, channels).transpose(0, 2, 1, 3)
+            y = self.swap(y.reshape(num, self.out_size[0], width, channels))
             y = self.multiply(_copies(self.across, num), y.reshape(num, width, self.out_size[0] * channels))
-            return y.reshape(num, self.out_size[1], self.out_size[0], channels).transpose(0, 2, 1, 3)
+            return self.swap(y.reshape(num, self.out_size[1], self.out_size[0], channels))
         y = y.reshape(num * self.out_size[0], width, channels)
         y = self.multiply(_copies(self.across, num * self.out_size[0]), y)
         return y.reshape(num, *self.out_size, channels)
@@ -115,6 +115,28 @@ def _copies(matrix: Tensor, num: int) -> Tensor:
 @ops.constexpr
 def _known_copies(matrix: Tensor, num: int) -> Tensor:
     return Tensor(np.repeat(matrix.asnumpy(), num, axis=0))
+
+
+class SwapSides(nn.Cell):
+    """x [N, H, W, C] to [N, W, H, C]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reorder = shared(ReorderRows)
+
+    def construct(self, x: Tensor) -> Tensor:
+        num, height, width, channels = x.shape
+        if is_sequence_value_unknown((num,)):
+            return x.transpose(0, 2, 1, 3)
+        there, back = _swapped_rows(num, height, width), _swapped_rows(num, width, height)
+        return self.reorder(x.reshape(-1, channels), there, back).reshape(num, width, height, channels)
+
+
+@ops.constexpr
+def _swapped_rows(num: int, height: int, width: int) -> Tensor:
+    """Where the pixels of [num, width, height] are among those of [num, height, width]: integers [num height width]."""
+    numbers = np.arange(num * height * width, dtype=np.int32).reshape(num, height, width)
+    return Tensor(np.ascontiguousarray(numbers.transpose(0, 2, 1)).reshape(-1))
 
 
 class ChannelsLast(nn.Cell):

@@ -1,8 +1,4 @@
-"""A batch that is convolved in parts: the same numbers as at once, both derivatives, and less memory."""
-
-import multiprocessing
-import re
-from pathlib import Path
+"""A batch that is convolved in parts: the same numbers as at once, and both derivatives."""
 
 import mindspore as ms
 import numpy as np
@@ -12,7 +8,6 @@ from mindspore import Tensor, nn, ops
 from mindgan.stylegan2 import kernels
 from mindgan.stylegan2.kernels import Kernel, kernel_of, parts_of
 
-STATUS = Path("/proc/self/status")
 NUM, SIZE, INPUTS, OUTPUTS = 6, (7, 9), 3, 4  # stride 2 wants odd sides
 
 
@@ -87,48 +82,3 @@ def test_parts_are_the_whole_in_pynative(monkeypatch):
 )
 def test_how_many_parts(num, images_at_once, expected):
     assert parts_of(num, kernels.PATCHES_BYTES / 4 / images_at_once) == expected
-
-
-def memory_of_gradients(conversation):
-    """Sends how much larger the process grew by them, in bytes. Runs in a process of its own."""
-    ms.set_context(mode=ms.GRAPH_MODE)
-    kernels.PATCHES_BYTES = 20 << 20  # of one image
-    kernel = kernel_of((32, 3, 8), (128, 128))
-    inputs = [Tensor(np.ones(shape, np.float32)) for shape in ((16, 128, 128, 32), kernel.weight_shape)]
-    gradients = Gradients(kernel)
-    gradients.compile(*inputs)
-    before = peak_memory()
-    for _ in range(5):
-        gradients(*inputs)[0].asnumpy()
-    conversation.send(peak_memory() - before)
-
-
-def peak_memory():
-    """Of this process, in bytes; what `resource` tells begins with that of the process that made it."""
-    return int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())[1]) * 1024
-
-
-class Gradients(nn.Cell):
-    def __init__(self, kernel):
-        super().__init__()
-        self.kernel = kernel
-        self.gradients = ms.value_and_grad(self.squares, (0, 1))
-
-    def squares(self, x, weight):
-        return (self.kernel(x, weight) ** 2).sum()
-
-    def construct(self, x, weight):
-        return self.gradients(x, weight)
-
-
-@pytest.mark.skipif(not STATUS.exists(), reason="reads peak memories where Linux has them")
-def test_parts_come_in_turn():
-    patches = 16 * 128**2 * 9 * 32 * 4  # 302 MB; in turn the parts take a third of it, at once more
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=memory_of_gradients, args=(theirs,))
-    process.start()
-    theirs.close()  # so that a process that ends without a word is not waited for
-    assert ours.poll(120)
-    assert ours.recv() < patches
-    process.join()
