@@ -19,6 +19,7 @@ from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import prepare, resume
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.iteration import Iteration, phases_due
+from mindgan.stylegan2.memory import tell_memory
 from mindgan.stylegan2.recipe import about_run, make_schedule, warnings_of
 from mindgan.stylegan2.state import make_state
 from mindgan.training import checkpoint
@@ -57,6 +58,7 @@ def dry_run(config: StyleGanConfig, console: Console) -> None:
             resume.start_from(source, state, data.class_names, partial=config.resume_partial, say=console.say)
         for line in [*_settings(settings, config), *_networks(state, data)]:
             console.say(line)
+        tell_memory(config, state, target, console.say)
         console.say(f"three steps on {target} ...")
         for line in _costs(config, state, data):
             console.say(line)

@@ -22,6 +22,7 @@ from mindgan.stylegan2.config import FIXED_BY_RUN, StyleGanConfig
 from mindgan.stylegan2.doctor import Doctor, examine_images
 from mindgan.stylegan2.hooks import AfterTicks, Ticks, due_ticks
 from mindgan.stylegan2.iteration import Iteration
+from mindgan.stylegan2.memory import tell_memory
 from mindgan.stylegan2.sample import Drawer, grid_latents, grid_rows
 from mindgan.stylegan2.settings import Settings
 from mindgan.stylegan2.state import NETWORKS, make_state
@@ -89,6 +90,7 @@ def train(config: StyleGanConfig, console: Console) -> LabelledImages | None:
     write_config(run, settings.settings(), told)
     console.say(f"training on {target}: {schedule.total_nimg / 1000:g} kimg; see {run.root}")
     if state.nimg < schedule.total_nimg:
+        tell_memory(config, state, target, console.say)
         again = ", and so does the first that augments" if config.aug == "ada" else ""
         console.say(f"the first step compiles the networks, which can take a minute or two{again}")
     if not _train(run, config, state, data, schedule, console):

@@ -15,7 +15,7 @@ from mindgan.runtime.errors import UserError
 from mindgan.runtime.progress import Console
 from mindgan.runtime.run_directory import RunDirectory
 from mindgan.stylegan2 import dry_run as module
-from mindgan.stylegan2 import prepare
+from mindgan.stylegan2 import memory, prepare
 from mindgan.stylegan2.ada import Ada
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.dry_run import dry_run, kinds_of_steps
@@ -116,8 +116,10 @@ def test_a_real_one_tells_everything_and_writes_nothing(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     # two phases only: each is compiled
     arguments = ["--aug", "noaug", "--pl_weight", "0", "--D_interval", "1", "--dry-run", "--freezed", "2"]
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
     assert run_here("stylegan", "--data", "my images", *SMALL, *arguments) == 0
     said = capsys.readouterr().out
+    assert said.index("warning: this may need about 1.0 GB") < said.index("three steps on CPU")
     settings = dict(re.findall(r"^  (\w+) +(.*)$", said, re.M))
     assert settings["gamma"] == f"{0.0002 * 64 / 4:g}   (was open)"
     assert (settings["mbstd_group"], settings["resolution"], settings["p"]) == ("4   (was open)", "8", "none")

@@ -1,21 +1,60 @@
-"""What gradients take of memory that is not theirs to keep, each in a process of its own."""
+"""How much memory a training is said to take, and that gradients keep none, each in a process of its own."""
 
 import multiprocessing
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from mindgan.stylegan2 import kernels
+from mindgan.stylegan2 import kernels, memory
+from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.kernels import kernel_of
+from mindgan.stylegan2.memory import needed_bytes, tell_memory, warning_of_memory
 from mindgan.stylegan2.ops import Resample
+from mindgan.stylegan2.state import make_state
 
 STATUS = Path("/proc/self/status")
+TINY = {"image_height": 16, "image_width": 32, "channel_base": 64, "channel_max": 8, "z_dim": 4, "w_dim": 4}
+FEATURES = 4 * 8 * 8 + 8 * 16 * 8 + 16 * 32 * 4  # of one image of TINY: channels at 4, 8 and 16 px
 
-pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="reads peak memories where Linux has them")
+
+@pytest.fixture(scope="module")
+def training():
+    config = StyleGanConfig(batch_size=12, mbstd_group=2, **TINY).resolved()
+    return config, make_state(config, 0)
+
+
+def test_needed_memory(training):
+    _, state = training
+    G, D = (sum(parameter.size for parameter in state.cells[name].get_parameters()) for name in "GD")
+    fixed = 0.95 * 2**30 + 4 * (5 * G + 4 * D)
+    assert needed_bytes(state, 12, 12) == pytest.approx(fixed + 4 * 32 * 12 * FEATURES, rel=1e-12)
+    in_parts = fixed + 4 * (G + D) + 4 * 32 * 4 * FEATURES
+    assert needed_bytes(state, 12, 4) == pytest.approx(in_parts, rel=1e-12)
+
+
+def test_parts_that_would_fit_are_named(training):
+    """Of batches of 12, parts of 6, 4 and 2 have whole groups of 2 and an image for the path lengths."""
+    config, state = training
+    needed = {size: needed_bytes(state, 12, size) for size in (2, 4, 6, 12)}
+    assert warning_of_memory(config, state, needed[12]) is None
+    six = warning_of_memory(config, state, needed[12] - 1)
+    assert six.startswith(f"warning: this may need about {needed[12] / 2**30:.1f} GB of memory, and ")
+    for free, expected in ((needed[12] - 1, 6), (needed[6] - 1, 4), (needed[4] - 1, 2)):
+        assert f"free; --batch_gpu {expected}, which " in warning_of_memory(config, state, free)
+    assert "free; a smaller --resolution or" in warning_of_memory(config, state, needed[2] - 1)
+
+
+@pytest.mark.parametrize(("target", "free", "expected"), [("CPU", 0, 1), ("CPU", 2**50, 0), ("Ascend", 0, 0)])
+def test_whom_memory_is_told_of(target, free, expected, training, monkeypatch):
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    said = []
+    tell_memory(*training, target, said.append)
+    assert len(said) == expected
 
 
 class Gradients(nn.Cell):
@@ -61,6 +100,7 @@ def peak_memory():
     return int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())[1]) * 1024
 
 
+@pytest.mark.skipif(not STATUS.exists(), reason="reads peak memories where Linux has them")
 @pytest.mark.parametrize(
     ("work", "most"),
     [

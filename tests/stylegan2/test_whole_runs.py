@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from stylegan_runs import SMALL, not_reloading
 from mindgan.export import mindir_input_shapes
 from mindgan.runtime.jsonl import read_stats
 from mindgan.runtime.run_directory import RunDirectory
-from mindgan.stylegan2 import checkpoints
+from mindgan.stylegan2 import checkpoints, memory
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,8 @@ def trained(request, tmp_path_factory) -> tuple[str, RunDirectory]:
     if kind == "vectors":
         labels = [[name, [0.25 * index, 1.0, -0.5]] for index, name in enumerate(files)]
         (folder / "discs" / "dataset.json").write_text(json.dumps({"labels": labels}))
-    with not_reloading():
+    with not_reloading(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
         options = [*SMALL, *SHORT, *OPTIONS[kind].split()]
         assert run_here("stylegan", "--data", folder / "discs", "--outdir", folder / "run", *options) == 0
     return kind, RunDirectory(folder / "run")
@@ -73,7 +75,8 @@ def trained(request, tmp_path_factory) -> tuple[str, RunDirectory]:
 def test_what_takes_long_and_what_was_warned_of_is_told(trained):
     _, run = trained
     log = run.log.read_text()
-    assert "the first step compiles the networks, which can take a minute or two\n" in log  # none begins at p = 0
+    of_memory = log.index("warning: this may need about 1.0 GB of memory, and 0.0 are free")
+    assert of_memory < log.index("the first step compiles the networks, which can take a minute or two\n")  # p is not 0
     warnings = [line.removeprefix("warning: ") for line in log.splitlines() if line.startswith("warning: 6 images")]
     assert len(warnings) == 1
     assert json.loads(run.config.read_text())["run"]["warnings"][-1] == warnings[0]
