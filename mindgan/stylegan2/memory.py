@@ -15,7 +15,8 @@ from mindgan.training.state import TrainState
 GIB = 2**30
 FRAMEWORK_BYTES = 0.95 * GIB  # MindSpore, and the phases as they were compiled
 # How often the features of the generator, [N, H, W, C] at each level, fit into what the phases hold at their peak.
-# Measured at 32, 64, 128 and 256 px with batches of 8: 1.0, 1.7, 5.4 and 8.1 GiB; this makes 1.0, 1.7, 5.5 and 9.4
+# Measured at 32, 64, 128 and 256 px with batches of 8: 1.0, 1.7, 5.4 and 8.1 to 9.9 GiB, and at 256 px in parts of 4:
+# 5.9; this makes 1.1, 1.7, 5.4, 9.4 and 5.8.
 FEATURES_HELD = 32
 FLOAT_BYTES = 4
 
@@ -43,9 +44,14 @@ def tell_memory(config: StyleGanConfig, state: TrainState, target: str, say: Cal
         target: where it will run.
         say: is told.
     """
-    warning = warning_of_memory(config, state, psutil.virtual_memory().available) if target == "CPU" else None
+    warning = warning_of_memory(config, state, free_bytes()) if target == "CPU" else None
     if warning:
         say(warning)
+
+
+def free_bytes() -> int:
+    """What this process can have: what it has, and what is there for all."""
+    return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
 
 
 def warning_of_memory(config: StyleGanConfig, state: TrainState, free: float) -> str | None:
@@ -56,7 +62,7 @@ def warning_of_memory(config: StyleGanConfig, state: TrainState, free: float) ->
     fitting = [size for size in _smaller_parts(config) if needed_bytes(state, config.batch_size, size) <= free]
     parts = f"--batch_gpu {fitting[0]}, which computes a step in parts, " if fitting else ""
     return (
-        f"warning: this may need about {needed / GIB:.1f} GB of memory, and {free / GIB:.1f} are free; "
+        f"warning: this may need about {needed / GIB:.1f} GB of memory, and there are {free / GIB:.1f}; "
         f"{parts}a smaller --resolution or a smaller --channel_base take less"
     )
 
@@ -70,6 +76,7 @@ def _smaller_parts(config: StyleGanConfig) -> list[int]:
     """Values of --batch_gpu that are possible and smaller than the present one, the largest first."""
     found = []
     for size in range((config.batch_gpu or config.batch_size) - 1, 0, -1):
-        with suppress(UserError):
-            found.append(replace(config, batch_gpu=size).batch_gpu)
+        if config.batch_size % size == 0:
+            with suppress(UserError):
+                found.append(replace(config, batch_gpu=size).batch_gpu)
     return found

@@ -116,7 +116,7 @@ def test_a_real_one_tells_everything_and_writes_nothing(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     # two phases only: each is compiled
     arguments = ["--aug", "noaug", "--pl_weight", "0", "--D_interval", "1", "--dry-run", "--freezed", "2"]
-    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    monkeypatch.setattr(memory, "free_bytes", lambda: 0)
     assert run_here("stylegan", "--data", "my images", *SMALL, *arguments) == 0
     said = capsys.readouterr().out
     assert said.index("warning: this may need about 1.0 GB") < said.index("three steps on CPU")

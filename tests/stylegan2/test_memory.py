@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
+import psutil
 import pytest
 from mindspore import Tensor, nn
 
 from mindgan.stylegan2 import kernels, memory
 from mindgan.stylegan2.config import StyleGanConfig
 from mindgan.stylegan2.kernels import kernel_of
-from mindgan.stylegan2.memory import needed_bytes, tell_memory, warning_of_memory
+from mindgan.stylegan2.memory import free_bytes, needed_bytes, tell_memory, warning_of_memory
 from mindgan.stylegan2.ops import Resample
 from mindgan.stylegan2.state import make_state
 
@@ -45,16 +46,21 @@ def test_parts_that_would_fit_are_named(training):
     six = warning_of_memory(config, state, needed[12] - 1)
     assert six.startswith(f"warning: this may need about {needed[12] / 2**30:.1f} GB of memory, and ")
     for free, expected in ((needed[12] - 1, 6), (needed[6] - 1, 4), (needed[4] - 1, 2)):
-        assert f"free; --batch_gpu {expected}, which " in warning_of_memory(config, state, free)
-    assert "free; a smaller --resolution or" in warning_of_memory(config, state, needed[2] - 1)
+        assert f"; --batch_gpu {expected}, which " in warning_of_memory(config, state, free)
+    assert "; a smaller --resolution or" in warning_of_memory(config, state, needed[2] - 1)
 
 
 @pytest.mark.parametrize(("target", "free", "expected"), [("CPU", 0, 1), ("CPU", 2**50, 0), ("Ascend", 0, 0)])
 def test_whom_memory_is_told_of(target, free, expected, training, monkeypatch):
-    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    monkeypatch.setattr(memory, "free_bytes", lambda: free)
     said = []
     tell_memory(*training, target, said.append)
     assert len(said) == expected
+
+
+def test_what_the_process_has_is_its_to_use(monkeypatch):
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=5 << 30))
+    assert free_bytes() == pytest.approx((5 << 30) + psutil.Process().memory_info().rss, rel=0.01)
 
 
 class Gradients(nn.Cell):

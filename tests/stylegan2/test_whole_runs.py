@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,7 +65,7 @@ def trained(request, tmp_path_factory) -> tuple[str, RunDirectory]:
         labels = [[name, [0.25 * index, 1.0, -0.5]] for index, name in enumerate(files)]
         (folder / "discs" / "dataset.json").write_text(json.dumps({"labels": labels}))
     with not_reloading(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+        patch.setattr(memory, "free_bytes", lambda: 0)
         options = [*SMALL, *SHORT, *OPTIONS[kind].split()]
         assert run_here("stylegan", "--data", folder / "discs", "--outdir", folder / "run", *options) == 0
     return kind, RunDirectory(folder / "run")
@@ -75,7 +74,7 @@ def trained(request, tmp_path_factory) -> tuple[str, RunDirectory]:
 def test_what_takes_long_and_what_was_warned_of_is_told(trained):
     _, run = trained
     log = run.log.read_text()
-    of_memory = log.index("warning: this may need about 1.0 GB of memory, and 0.0 are free")
+    of_memory = log.index("warning: this may need about 1.0 GB of memory, and there are 0.0;")
     assert of_memory < log.index("the first step compiles the networks, which can take a minute or two\n")  # p is not 0
     warnings = [line.removeprefix("warning: ") for line in log.splitlines() if line.startswith("warning: 6 images")]
     assert len(warnings) == 1
